@@ -1,0 +1,169 @@
+"""The command line: what this machine can run, and the experiments behind the book.
+
+Everything heavy is imported by the command that needs it, so that ``--help`` is quick.
+"""
+
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from identity_edu import __version__
+
+app = typer.Typer(
+    name="identity-edu",
+    help="Around the Identity: a textbook whose theorems are programs.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+ABSENT = "absent"
+INSTALL = "python -m pip install -r requirements.txt"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One line of the doctor's report."""
+
+    name: str
+    state: str
+    advice: str = ""
+    is_essential: bool = False
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"identity-edu {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Exit."),
+    ] = False,
+) -> None:
+    """Read, run and check the course."""
+
+
+@app.command()
+def doctor() -> None:
+    """Say what works on this machine, what is missing, and what to do next."""
+    parts = [*essential_parts(), *optional_parts()]
+    for part in parts:
+        typer.echo(f"{part.name:<13} {part.state}")
+    typer.echo("\nWhat to do next")
+    for advice in [part.advice for part in parts if part.advice]:
+        typer.echo(f"- {advice}")
+    missing = [part.name for part in parts if part.is_essential and part.advice]
+    if missing:
+        typer.echo(f"missing: {', '.join(missing)}", err=True)
+        raise typer.Exit(1)
+    if all(part.state != ABSENT for part in parts):
+        typer.echo("- All that the course needs is here: make test, then make book.")
+
+
+@app.command()
+def experiment(
+    name: Annotated[str | None, typer.Argument(help="Without it: the list.")] = None,
+) -> None:
+    """Run an experiment and write its results file, or list the experiments."""
+    from identity_edu import experiments
+
+    known = experiments.registry()
+    if name is None:
+        for key, module in sorted(known.items()):
+            purpose = module.__doc__.splitlines()[0]
+            typer.echo(f"{key:<28} {purpose}")
+        return
+    if name not in known:
+        names = ", ".join(sorted(known))
+        typer.echo(f"NAME must be one of {names}; got {name!r}.", err=True)
+        raise typer.Exit(2)
+    typer.echo(experiments.run(name))
+
+
+def essential_parts() -> list[Part]:
+    """Check what the package itself cannot do without.
+
+    Returns
+    -------
+    list of Part
+        Python, NumPy and matplotlib; a part that fails has advice.
+    """
+    return [_python(), _numpy(), _package("matplotlib", is_essential=True)]
+
+
+def optional_parts() -> list[Part]:
+    """Check what serves only the book, grading or a GPU.
+
+    Returns
+    -------
+    list of Part
+    """
+    from identity_edu.backend import gpu_status
+
+    return [
+        *_blas_variables(),
+        _package("jupyter-book"),
+        _package("nbgrader"),
+        Part("bubblewrap", shutil.which("bwrap") or "none (this version needs none)"),
+        Part("GPU", gpu_status()),
+    ]
+
+
+def _python() -> Part:
+    advice = "" if sys.version_info >= (3, 11) else "Install Python 3.11 or later."
+    return Part("Python", platform.python_version(), advice, is_essential=True)
+
+
+def _package(name: str, is_essential: bool = False) -> Part:
+    try:
+        return Part(name, metadata.version(name), is_essential=is_essential)
+    except metadata.PackageNotFoundError:
+        advice = f"{name} is absent: {INSTALL}"
+        return Part(name, ABSENT, advice, is_essential)
+
+
+def _numpy() -> Part:
+    try:
+        import numpy as np
+    except ImportError as error:
+        return Part("NumPy", f"fails ({error})", f"Repair NumPy: {INSTALL}", True)
+    advice = "" if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else INSTALL
+    return Part("NumPy", f"{np.__version__}, {_blas(np)}", advice, True)
+
+
+def _blas(np) -> str:
+    built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    text = f"{built['name']} {built['version']}"
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return f"{text} (threadpoolctl would tell its threads)"
+    for pool in threadpool_info():
+        if pool["user_api"] == "blas":
+            kernels = pool.get("architecture", "unknown")
+            text += f", kernels for {kernels}, {pool['num_threads']} threads"
+    return text
+
+
+def _blas_variables() -> list[Part]:
+    """Report the settings of OpenBLAS, which can cost a factor of two unnoticed."""
+    parts = []
+    for name, value in sorted(os.environ.items()):
+        if not name.startswith("OPENBLAS_"):
+            continue
+        advice = ""
+        if name == "OPENBLAS_CORETYPE":
+            advice = (
+                f"{name}={value} fixes the kernels, whatever the processor could do: "
+                "unset it before you measure speed."
+            )
+        parts.append(Part("environment", f"{name}={value}", advice))
+    return parts

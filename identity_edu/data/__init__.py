@@ -1,0 +1,19 @@
+"""Data for every chapter: synthetic problems drawn from a `Generator`."""
+
+from identity_edu.data.linear_problems import (
+    linear_problem,
+    random_covariance,
+    random_layers,
+    random_map,
+    random_rotation,
+    sample_regression,
+)
+
+__all__ = [
+    "linear_problem",
+    "random_covariance",
+    "random_layers",
+    "random_map",
+    "random_rotation",
+    "sample_regression",
+]

@@ -1,0 +1,188 @@
+"""Mistakes that the graders of assignment 03 must reject, and what they must say."""
+
+from identity_edu.grading.wrong_answers import WrongAnswer
+
+WRONG_ANSWERS = {
+    "shifted-answer": [
+        WrongAnswer(
+            "forgets-the-mean",
+            """
+def shifted_risk(E, C, mu, Gamma):
+    return np.sum((E @ C) * E) + np.trace(Gamma)
+""",
+            r"mean of the input is missing",
+        ),
+        WrongAnswer(
+            "forgets-the-noise",
+            """
+def shifted_risk(E, C, mu, Gamma):
+    return np.sum((E @ (C + np.outer(mu, mu))) * E)
+""",
+            r"noise is missing",
+        ),
+        WrongAnswer(
+            "white-floor",
+            """
+def shifted_risk(E, C, mu, Gamma):
+    return np.sum((E @ (C + np.outer(mu, mu))) * E) + len(E)
+""",
+            r"not white",
+        ),
+        WrongAnswer(
+            "error-transposed",
+            """
+def shifted_risk(E, C, mu, Gamma):
+    return np.trace(E.T @ (C + np.outer(mu, mu)) @ E) + np.trace(Gamma)
+""",
+            r"acts on x from the left",
+        ),
+        WrongAnswer(
+            "changes-its-input",
+            """
+def shifted_risk(E, C, mu, Gamma):
+    C += np.outer(mu, mu)
+    return np.sum((E @ C) * E) + np.trace(Gamma)
+""",
+            r"argument number 2 in place",
+        ),
+    ],
+    "shifted-why-answer": [
+        WrongAnswer("says-three", "shifted_why = 3", r"\|\|E mu\|\|\^2"),
+        WrongAnswer("says-six", "shifted_why = 6", r"not right"),
+        WrongAnswer("says-none", "shifted_why = None", r"None"),
+    ],
+    "tied-answer": [
+        WrongAnswer(
+            "first-layer-only",
+            """
+def tied_gradient(B, n_layers, R, Sigma):
+    return linear.excess_risk_gradient(np.stack([B] * n_layers), R, Sigma)[0]
+""",
+            r"first layer alone",
+        ),
+        WrongAnswer(
+            "times-the-first",
+            """
+def tied_gradient(B, n_layers, R, Sigma):
+    M = np.eye(len(B)) + B
+    E = np.linalg.matrix_power(M, n_layers) - R
+    return n_layers * 2 * np.linalg.matrix_power(M, n_layers - 1).T @ E @ Sigma
+""",
+            r"contribute differently",
+        ),
+        WrongAnswer(
+            "half-the-square",
+            """
+def tied_gradient(B, n_layers, R, Sigma):
+    grads = linear.excess_risk_gradient(np.stack([B] * n_layers), R, Sigma)
+    return 0.5 * grads.sum(0)
+""",
+            r"0\.5 times",
+        ),
+        WrongAnswer(
+            "transposed",
+            """
+def tied_gradient(B, n_layers, R, Sigma):
+    grads = linear.excess_risk_gradient(np.stack([B] * n_layers), R, Sigma)
+    return grads.sum(0).T
+""",
+            r"transposed",
+        ),
+        WrongAnswer(
+            "four-layers-always",
+            """
+def tied_gradient(B, n_layers, R, Sigma):
+    return linear.excess_risk_gradient(np.stack([B] * 4), R, Sigma).sum(0)
+""",
+            r"entry \[\d, \d\]|not right|wrong factor",
+        ),
+    ],
+    "tied-why-answer": [
+        WrongAnswer("says-one", "tied_why = 1", r"adds a contribution"),
+        WrongAnswer("says-squared", "tied_why = 144", r"squared lengths"),
+        WrongAnswer("says-a-word", 'tied_why = "more"', r"must be a number"),
+    ],
+    "bottleneck-answer": [
+        WrongAnswer(
+            "swapped-pair",
+            """
+def bottleneck_gradients(U, V, G):
+    return G @ U.T, V.T @ G
+""",
+            r"order \(U, V\)",
+        ),
+        WrongAnswer(
+            "gradient-transposed",
+            """
+def bottleneck_gradients(U, V, G):
+    return V.T @ G.T, G.T @ U.T
+""",
+            r"G is transposed",
+        ),
+        WrongAnswer(
+            "second-transposed",
+            """
+def bottleneck_gradients(U, V, G):
+    return V.T @ G, U @ G.T
+""",
+            r"shape of V",
+        ),
+        WrongAnswer(
+            "normalised",
+            """
+def bottleneck_gradients(U, V, G):
+    return V.T @ G / np.linalg.norm(V), G @ U.T
+""",
+            r"wrong factor",
+        ),
+    ],
+    "bottleneck-why-answer": [
+        WrongAnswer("says-a", 'bottleneck_why = "a"', r"put V = 0"),
+        WrongAnswer("says-c", 'bottleneck_why = "c"', r"put V = 0"),
+        WrongAnswer("says-d", 'bottleneck_why = "D"', r"put V = 0"),
+        WrongAnswer("says-a-number", "bottleneck_why = 2", r"one of the letters"),
+    ],
+    "suspect-answer": [
+        WrongAnswer(
+            "always-accuses",
+            """
+def suspect_layer(claimed, directions, ahead, behind, steps):
+    slopes = (ahead - behind) / (2 * steps)
+    errors = np.abs(slopes - np.sum(claimed * directions, axis=(1, 2))[:, None])
+    return int(np.argmax(errors[:, -1]))
+""",
+            r"all four claims are right",
+        ),
+        WrongAnswer(
+            "first-step-only",
+            """
+def suspect_layer(claimed, directions, ahead, behind, steps):
+    slopes = (ahead[:, 0] - behind[:, 0]) / (2 * steps[0])
+    errors = np.abs(slopes - np.sum(claimed * directions, axis=(1, 2)))
+    return int(np.argmax(errors)) if errors.max() > 1.0 else -1
+""",
+            r"nobody is accused|falls as it should|all four",
+        ),
+        WrongAnswer(
+            "absolute-threshold",
+            """
+def suspect_layer(claimed, directions, ahead, behind, steps):
+    slopes = (ahead - behind) / (2 * steps)
+    errors = np.abs(slopes - np.sum(claimed * directions, axis=(1, 2))[:, None])
+    return int(np.argmax(errors[:, -1])) if errors[:, -1].max() > 1e-3 else -1
+""",
+            r"with losses of order",
+        ),
+        WrongAnswer(
+            "forgets-the-half",
+            """
+def suspect_layer(claimed, directions, ahead, behind, steps):
+    slopes = (ahead - behind) / steps
+    errors = np.abs(slopes - np.sum(claimed * directions, axis=(1, 2))[:, None])
+    shrink = errors[:, -1] / errors[:, 0]
+    return int(np.argmax(shrink)) if shrink.max() > 0.1 else -1
+""",
+            r"all four claims are right|falls as it should",
+        ),
+    ],
+}
