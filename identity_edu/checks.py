@@ -7,6 +7,7 @@ reverse order), and at last the place where the answer is worst. A message may s
 what the student computed; it never shows the right value.
 """
 
+import copy
 import hashlib
 import os
 from pathlib import Path
@@ -56,7 +57,7 @@ def call(function, *arguments):
     ----------
     function : callable
     *arguments : array, number, string, list or dict
-        Arrays are passed as copies.
+        Arrays, lists and dicts are passed as copies.
 
     Returns
     -------
@@ -66,20 +67,20 @@ def call(function, *arguments):
     Raises
     ------
     AssertionError
-        If an input array was changed in place.
+        If an input was changed in place.
     """
-    copies = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
+    containers = (np.ndarray, list, dict)
+    copies = [copy.deepcopy(a) if isinstance(a, containers) else a for a in arguments]
     result = function(*copies)
     for position, (given, now) in enumerate(zip(arguments, copies, strict=True), 1):
-        changed = isinstance(given, np.ndarray) and not np.array_equal(given, now)
-        assert not changed, (
+        assert _is_unchanged(given, now), (
             f"`{_name(function)}` changes its argument number {position} in place. "
             "Work on a new array: `x = x + y` makes one, `x += y` does not."
         )
     return result
 
 
-def assert_matches(actual, expected, what, *, mistakes=(), rtol=1e-9):
+def assert_matches(actual, expected, what, *, mistakes=(), rtol=1e-9, atol=1e-13):
     """Compare an array or a number with the right one, and diagnose a difference.
 
     Parameters
@@ -87,6 +88,7 @@ def assert_matches(actual, expected, what, *, mistakes=(), rtol=1e-9):
     actual : array or number
         The student's result.
     expected : array or number
+        Finite.
     what : str
         What the message calls the result, ``"the gradient"``.
     mistakes : sequence of (wrong value, message)
@@ -94,26 +96,34 @@ def assert_matches(actual, expected, what, *, mistakes=(), rtol=1e-9):
         wrong value of another shape than the answer is passed over.
     rtol : float
         Allowed error relative to the largest entry of `expected`.
+    atol : float
+        Allowed error besides, for entries that are zero up to rounding. Lower it
+        where the right values are that small themselves.
 
     Raises
     ------
     AssertionError
         With a message that says what to look at.
+    ValueError
+        If `expected` is not finite: an infinite tolerance would accept anything.
     """
     expected = np.asarray(expected, dtype=float)
+    if not np.isfinite(expected).all():
+        raise ValueError(f"{what}: the expected value must be finite; it is not.")
     actual = _as_numbers(actual, what)
     for wrong, message in mistakes:
-        if _same(actual, np.asarray(wrong, dtype=float), rtol):
+        if _same(actual, np.asarray(wrong, dtype=float), rtol, atol):
             # A mistake may be harmless on a special input: then it is no mistake.
-            assert _same(actual, expected, rtol), f"{what}: {message}"
+            assert _same(actual, expected, rtol, atol), f"{what}: {message}"
+    single = "" if expected.ndim else " (a single number)"
     assert actual.shape == expected.shape, (
-        f"{what} must have shape {expected.shape}; yours has {actual.shape}."
+        f"{what} must have shape {expected.shape}{single}; yours has {actual.shape}."
     )
     assert np.isfinite(actual).all(), (
         f"{what} has entries that are NaN or infinite, the first at "
         f"{_index(np.argmin(np.isfinite(actual)), actual.shape)}."
     )
-    if not _same(actual, expected, rtol):
+    if not _same(actual, expected, rtol, atol):
         raise AssertionError(f"{what}: {_explain(actual, expected)}")
 
 
@@ -129,8 +139,14 @@ def assert_at_most(actual, limit, what):
     Raises
     ------
     AssertionError
+        Also if `actual` is not a single finite number.
     """
-    assert actual <= limit * (1 + 1e-9) + 1e-12, f"{what} (yours: {actual:.4g})."
+    actual = _as_numbers(actual, what)
+    assert actual.ndim == 0, (
+        f"{what} (yours is an array of shape {actual.shape}, not a single number)."
+    )
+    is_within = actual <= limit + 1e-9 * abs(limit) + 1e-12
+    assert np.isfinite(actual) and is_within, f"{what} (yours: {actual:.4g})."
 
 
 def assert_choice(answer, right, *, options, hint):
@@ -151,8 +167,8 @@ def assert_choice(answer, right, *, options, hint):
     AssertionError
     """
     letters = ", ".join(options)
-    is_letter = isinstance(answer, str) and len(answer.strip()) == 1
-    assert is_letter and answer.strip().lower() in options, (
+    is_letter = isinstance(answer, str) and answer.strip().lower() in tuple(options)
+    assert is_letter, (
         f"answer with one of the letters {letters}, as a string; got {answer!r}."
     )
     assert answer.strip().lower() == right, f"not ({answer.strip().lower()}): {hint}"
@@ -164,7 +180,12 @@ def _as_numbers(value, what):
         f"{what} is None: does the function end with a `return` statement?"
     )
     try:
-        return np.asarray(value, dtype=float)
+        numbers = np.asarray(value)
+        assert numbers.dtype.kind in "fiubO", (  # text such as "3" would convert
+            f"{what} must be a number or an array of numbers; yours is a "
+            f"{type(value).__name__} of {numbers.dtype}."
+        )
+        return numbers.astype(float)
     except (TypeError, ValueError):
         kind = type(value).__name__
         raise AssertionError(
@@ -172,45 +193,77 @@ def _as_numbers(value, what):
         ) from None
 
 
-def _same(actual, expected, rtol):
+def _is_unchanged(given, now):
+    """Tell whether a copy still holds what the original does, NaN included."""
+    if isinstance(given, dict):
+        return given.keys() == now.keys() and all(
+            _is_unchanged(given[key], now[key]) for key in given
+        )
+    if isinstance(given, list):
+        return len(given) == len(now) and all(map(_is_unchanged, given, now))
+    if isinstance(given, np.ndarray):
+        return np.array_equal(given, now, equal_nan=given.dtype.kind in "fc")
+    return True
+
+
+def _same(actual, expected, rtol, atol=1e-13):
     """Tell whether shapes agree and values do, relative to the largest entry."""
-    if actual.shape != expected.shape:
+    if actual.shape != expected.shape or not np.isfinite(expected).all():
         return False
     scale = np.abs(expected).max(initial=0.0)
-    return bool((np.abs(actual - expected) <= rtol * scale + 1e-13).all())
+    with np.errstate(over="ignore"):
+        return bool((np.abs(actual - expected) <= rtol * scale + atol).all())
 
 
 def _explain(actual, expected):
     """Name the simplest change that would make the answer right."""
-    rtol = 1e-6
-    transposed = expected.swapaxes(-1, -2) if expected.ndim >= 2 else expected
-    if _same(actual, transposed, rtol):
+    scale = np.abs(expected).max(initial=0.0)
+    if scale == 0.0 or expected.size == 1:
+        return _explain_single(actual, expected)
+    with np.errstate(over="ignore"):
+        actual_unit, unit = actual / scale, expected / scale
+    if _same(actual_unit, unit, 1e-6):
+        return "it is nearly right, but loses digits on the way."
+    for wrong, message in _general_mistakes(unit):
+        if _same(actual_unit, wrong, 1e-6):
+            return message
+    with np.errstate(over="ignore", invalid="ignore"):
+        factor = float((actual_unit * unit).sum() / (unit**2).sum())
+        if factor and _same(actual_unit, factor * unit, 1e-6):
+            return (
+                f"right direction, wrong factor: yours is {factor:.4g} times as large."
+            )
+    return _worst(actual, actual_unit - unit)
+
+
+def _general_mistakes(expected):
+    """Return pairs of a wrong value and a message, the likeliest first."""
+    pairs = [(-expected, "right size, wrong sign.")]
+    if expected.ndim >= 2:
         each = "it" if expected.ndim == 2 else "each block"
-        return f"{each} is transposed."
-    if expected.ndim >= 1 and _same(actual, expected[::-1], rtol):
-        return (
-            "it comes out in reverse order: entry 0 must belong to the layer that "
-            "meets the input first."
-        )
-    size = float((expected**2).sum())
-    factor = float((actual * expected).sum()) / size if size else 0.0
-    if factor and expected.size > 1 and _same(actual, factor * expected, rtol):
-        return f"right direction, wrong factor: yours is {factor:.4g} times as large."
-    if _same(actual, -expected, rtol):
+        pairs.append((expected.swapaxes(-1, -2), f"{each} is transposed."))
+    reverse = (
+        "it comes out in reverse order: entry 0 must belong to the layer that "
+        "meets the input first."
+    )
+    return [*pairs, (expected[::-1], reverse)]
+
+
+def _explain_single(actual, expected):
+    """Keep to the student's value: a percentage would tell the right one."""
+    if actual.size == 1 and expected.any() and _same(actual, -expected, 1e-6):
         return "right size, wrong sign."
-    return _worst(actual, expected)
-
-
-def _worst(actual, expected):
-    """Point at the entry that is furthest off."""
-    error = np.abs(actual - expected)
-    flat = int(error.argmax())
-    scale = np.abs(expected).max(initial=0.0) or 1.0
+    flat = int(np.abs(actual - expected).argmax())
     place = f"entry {_index(flat, actual.shape)}" if actual.ndim else "it"
-    off = f"{error.flat[flat] / scale:.1%} of the largest entry"
-    if actual.ndim == 0:
-        # A percentage of a single number would tell what the number should be.
-        return f"it is {float(actual):.6g}, which is not right."
+    return f"{place} is {actual.flat[flat]:.6g}, which is not right."
+
+
+def _worst(actual, relative_error):
+    """Point at the entry that is furthest off."""
+    error = np.abs(relative_error)
+    flat = int(error.argmax())
+    place = f"entry {_index(flat, actual.shape)}"
+    off = f"{error.flat[flat]:.1%} of the largest entry"
     return f"{place} is {actual.flat[flat]:.6g}, which is off by {off}."
 
 

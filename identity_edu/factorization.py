@@ -217,7 +217,7 @@ def near_identity_parts(R, n_layers, *, method="polar"):
         identity = array_namespace(R).eye(R.shape[0], dtype=R.dtype)
         factors = [rotation_factor(Vt), stretch_factor(identity, s), rotation_factor(U)]
 
-    rounding = 8.0 * math.sqrt(R.shape[0]) * float(array_namespace(R).finfo(R.dtype).eps)
+    rounding = 8.0 * math.sqrt(R.shape[0]) * float(np.finfo(R.dtype).eps)
     factors = [f for f in factors if f.amount > rounding]
     if not factors or n_layers < len(factors):
         return _one_layer(R, n_layers)

@@ -15,6 +15,7 @@ and the planes are not determined, are they built one by one.
 Used in chapter 05 and in the appendix on linear algebra.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ import numpy as np
 from identity_edu.backend import as_floating
 
 NEAR_HALF_TURN = (0.80 * np.pi, 0.95 * np.pi)  # cut somewhere here, see _gap
+SMALL_ANGLE = 1e-3  # below it, cosines no longer tell the directions apart
 EXACT_HALF_TURN = 50  # in units of rounding times d: closer to pi than this is pi
 
 
@@ -114,7 +116,11 @@ class Rotation:
     def max_angle(self):
         """Largest angle in radians, in [0, pi], as a float."""
         angles = [float(abs(x).max()) for x in (self.theta, self.phi) if x.size]
-        return max(angles)
+        if max(angles) > SMALL_ANGLE:
+            return max(angles)
+        # All cosines are 1 to rounding, so the columns of V mix directions of unlike
+        # angles, and none of them shows the largest. The skew part still does.
+        return math.asin(float(spectral_norm(self.VtK)))
 
 
 def rotation_angles(Q):

@@ -74,7 +74,9 @@ def gradient_norm_bound_as_printed(A, R, Sigma):
 
 
 def norm_bound_as_printed(R, n_layers):
-    r"""Return :math:`2 (\sqrt\pi + \sqrt{3\gamma})^2 / \ell`, printed without det R > 0.
+    r"""Return :math:`2 (\sqrt\pi + \sqrt{3\gamma})^2 / \ell`, the printed norm bound.
+
+    The printed theorem has no hypothesis on the determinant, and fails without one.
 
     Parameters
     ----------
