@@ -69,7 +69,7 @@ def call(function, *arguments):
     AssertionError
         If an input was changed in place.
     """
-    containers = (np.ndarray, list, dict)
+    containers = (np.ndarray, list, tuple, dict)
     copies = [copy.deepcopy(a) if isinstance(a, containers) else a for a in arguments]
     result = function(*copies)
     for position, (given, now) in enumerate(zip(arguments, copies, strict=True), 1):
@@ -124,7 +124,7 @@ def assert_matches(actual, expected, what, *, mistakes=(), rtol=1e-9, atol=1e-13
         f"{_index(np.argmin(np.isfinite(actual)), actual.shape)}."
     )
     if not _same(actual, expected, rtol, atol):
-        raise AssertionError(f"{what}: {_explain(actual, expected)}")
+        raise AssertionError(f"{what}: {_explain(actual, expected, atol)}")
 
 
 def assert_at_most(actual, limit, what):
@@ -145,8 +145,8 @@ def assert_at_most(actual, limit, what):
     assert actual.ndim == 0, (
         f"{what} (yours is an array of shape {actual.shape}, not a single number)."
     )
-    is_within = actual <= limit + 1e-9 * abs(limit) + 1e-12
-    assert np.isfinite(actual) and is_within, f"{what} (yours: {actual:.4g})."
+    is_within = -np.inf < actual <= limit + 1e-9 * abs(limit) + 1e-12
+    assert is_within, f"{what} (yours: {actual:.4g})."
 
 
 def assert_choice(answer, right, *, options, hint):
@@ -181,77 +181,77 @@ def _as_numbers(value, what):
     )
     try:
         numbers = np.asarray(value)
-        assert numbers.dtype.kind in "fiubO", (  # text such as "3" would convert
-            f"{what} must be a number or an array of numbers; yours is a "
-            f"{type(value).__name__} of {numbers.dtype}."
-        )
+        if numbers.dtype.kind not in "fiubO":  # the text "3" would convert
+            raise TypeError
         return numbers.astype(float)
     except (TypeError, ValueError):
-        kind = type(value).__name__
+        is_array = isinstance(value, np.ndarray)
+        kind = f"array of {value.dtype}" if is_array else type(value).__name__
         raise AssertionError(
-            f"{what} must be a number or an array of numbers; yours is a {kind}."
+            f"{what} must be a number or an array of numbers; yours is of type {kind}."
         ) from None
 
 
 def _is_unchanged(given, now):
     """Tell whether a copy still holds what the original does, NaN included."""
+    if type(given) is not type(now):
+        return False
     if isinstance(given, dict):
         return given.keys() == now.keys() and all(
             _is_unchanged(given[key], now[key]) for key in given
         )
-    if isinstance(given, list):
+    if isinstance(given, (list, tuple)):
         return len(given) == len(now) and all(map(_is_unchanged, given, now))
     if isinstance(given, np.ndarray):
         return np.array_equal(given, now, equal_nan=given.dtype.kind in "fc")
-    return True
+    return given is now or given == now
 
 
+@np.errstate(over="ignore")  # an error that overflows is an error
 def _same(actual, expected, rtol, atol=1e-13):
     """Tell whether shapes agree and values do, relative to the largest entry."""
     if actual.shape != expected.shape or not np.isfinite(expected).all():
         return False
     scale = np.abs(expected).max(initial=0.0)
-    with np.errstate(over="ignore"):
-        return bool((np.abs(actual - expected) <= rtol * scale + atol).all())
+    return bool((np.abs(actual - expected) <= rtol * scale + atol).all())
 
 
-def _explain(actual, expected):
+@np.errstate(over="ignore", invalid="ignore")
+def _explain(actual, expected, atol):
     """Name the simplest change that would make the answer right."""
     scale = np.abs(expected).max(initial=0.0)
-    if scale == 0.0 or expected.size == 1:
+    if scale <= atol or expected.size == 1:
         return _explain_single(actual, expected)
-    with np.errstate(over="ignore"):
-        actual_unit, unit = actual / scale, expected / scale
+    actual_unit, unit = actual / scale, expected / scale
     if _same(actual_unit, unit, 1e-6):
         return "it is nearly right, but loses digits on the way."
     for wrong, message in _general_mistakes(unit):
         if _same(actual_unit, wrong, 1e-6):
             return message
-    with np.errstate(over="ignore", invalid="ignore"):
-        factor = float((actual_unit * unit).sum() / (unit**2).sum())
-        if factor and _same(actual_unit, factor * unit, 1e-6):
-            return (
-                f"right direction, wrong factor: yours is {factor:.4g} times as large."
-            )
+    factor = float((actual_unit * unit).sum() / (unit**2).sum())
+    if factor and _same(actual_unit, factor * unit, 1e-6):
+        return f"right direction, wrong factor: yours is {factor:.4g} times as large."
     return _worst(actual, actual_unit - unit)
 
 
 def _general_mistakes(expected):
     """Return pairs of a wrong value and a message, the likeliest first."""
-    pairs = [(-expected, "right size, wrong sign.")]
-    if expected.ndim >= 2:
-        each = "it" if expected.ndim == 2 else "each block"
-        pairs.append((expected.swapaxes(-1, -2), f"{each} is transposed."))
-    reverse = (
-        "it comes out in reverse order: entry 0 must belong to the layer that "
-        "meets the input first."
-    )
-    return [*pairs, (expected[::-1], reverse)]
+    each = "it" if expected.ndim == 2 else "each block"
+    transposed = expected.swapaxes(-1, -2) if expected.ndim >= 2 else expected
+    return [
+        (transposed, f"{each} is transposed."),
+        (
+            expected[::-1],
+            "it comes out in reverse order: entry 0 must belong to the layer that "
+            "meets the input first.",
+        ),
+        (-expected, "right size, wrong sign."),
+    ]
 
 
 def _explain_single(actual, expected):
     """Keep to the student's value: a percentage would tell the right one."""
-    if actual.size == 1 and expected.any() and _same(actual, -expected, 1e-6):
+    if actual.size == 1 and expected.any() and _same(actual, -expected, 1e-6, 0.0):
         return "right size, wrong sign."
     flat = int(np.abs(actual - expected).argmax())
     place = f"entry {_index(flat, actual.shape)}" if actual.ndim else "it"

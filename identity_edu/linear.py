@@ -8,7 +8,7 @@ The network is :math:`\hat y = (I + A_\ell) \cdots (I + A_1) x`, the data are
 symbol                name            meaning
 ====================  ==============  ============================================
 :math:`A_1..A_\ell`   `A`             residual matrices, shape (l, d, d)
-:math:`R, \Sigma`     `R, Sigma`      target map and input covariance, (d, d)
+:math:`R, \Sigma`     `R, Sigma`      target map, second moment of `x`, (d, d)
 :math:`E`             `E`             error, network map minus `R`
 :math:`f - C`         excess risk     risk above the noise floor :math:`C = d`
 :math:`\tau`          `tau`           largest spectral norm among the layers
@@ -64,7 +64,7 @@ def excess_risk(A, R, Sigma):
     A : array, shape (l, d, d)
         Residual matrices; ``A[0]`` is applied to the input first.
     R, Sigma : array, shape (d, d)
-        Target map and input covariance (symmetric positive semi-definite).
+        Target map, and second moment of the input (symmetric positive semi-definite).
 
     Returns
     -------
@@ -100,7 +100,7 @@ def excess_risk_gradient(A, R, Sigma):
     A : array, shape (l, d, d)
         Residual matrices; ``A[0]`` is applied to the input first.
     R, Sigma : array, shape (d, d)
-        Target map and input covariance (symmetric positive semi-definite).
+        Target map, and second moment of the input (symmetric positive semi-definite).
 
     Returns
     -------
@@ -114,8 +114,8 @@ def excess_risk_gradient(A, R, Sigma):
 
     Notes
     -----
-    About :math:`8 \ell d^3` flops and memory for :math:`2 \ell` matrices: all
-    layers cost only about three times the forward product.
+    About :math:`6 \ell d^3` flops, three times the forward product, and memory for
+    :math:`2 \ell` matrices.
 
     References
     ----------
@@ -132,7 +132,8 @@ def excess_risk_gradient(A, R, Sigma):
     grad = xp.empty_like(A)
     for i in reversed(range(len(A))):
         grad[i] = delta @ prefix[i].T
-        delta = delta + A[i].T @ delta  # the identity path lets delta through unchanged
+        # The identity path lets delta through unchanged.
+        delta = delta + A[i].T @ delta
     return grad
 
 
@@ -169,7 +170,7 @@ def gradient_norm_bound(A, R, Sigma):
     ----------
     A : array, shape (l, d, d)
     R, Sigma : array, shape (d, d)
-        Target map and input covariance.
+        Target map and second moment of the input.
 
     Returns
     -------
@@ -203,7 +204,7 @@ def population_risk_sample(A, R, Sigma, n, rng):
     ----------
     A : array, shape (l, d, d)
     R, Sigma : array, shape (d, d)
-        Target map and input covariance.
+        Target map and second moment of the input.
     n : int >= 2
         Number of examples.
     rng : numpy.random.Generator
@@ -263,7 +264,7 @@ def gradient_descent(A, R, Sigma, *, step_size, n_steps, tol=0.0):
     A : array, shape (l, d, d)
         Where to start; not modified.
     R, Sigma : array, shape (d, d)
-        Target map and input covariance.
+        Target map and second moment of the input.
     step_size : float > 0
         Step per update.
     n_steps : int >= 0
@@ -308,7 +309,7 @@ def _check_layers(A):
 
 
 def _check_problem(A, R, Sigma):
-    """Refuse layers, target and covariance that do not fit together."""
+    """Refuse layers, target and moment that do not fit together."""
     _check_layers(A)
     if not A.shape[1:] == R.shape == Sigma.shape:
         got = f"{A.shape[1:]}, {R.shape}, {Sigma.shape}"

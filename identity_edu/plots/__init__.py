@@ -8,7 +8,9 @@ tell apart, and lines differ in dash or marker as well.
 from identity_edu.plots.linear import (
     difference_errors,
     gradient_by_layer,
-    risk_estimates,
+    landscapes,
+    slope_cloud,
+    slopes_along_descent,
 )
 from identity_edu.plots.style import COLOURS, new_figure, use_book_style
 
@@ -16,7 +18,9 @@ __all__ = [
     "COLOURS",
     "difference_errors",
     "gradient_by_layer",
+    "landscapes",
     "new_figure",
-    "risk_estimates",
+    "slope_cloud",
+    "slopes_along_descent",
     "use_book_style",
 ]

@@ -47,9 +47,9 @@ def shifted_risk(E, C, mu, Gamma):
         ),
     ],
     "shifted-why-answer": [
-        WrongAnswer("says-three", "shifted_why = 3", r"\|\|E mu\|\|\^2"),
-        WrongAnswer("says-six", "shifted_why = 6", r"not right"),
-        WrongAnswer("says-none", "shifted_why = None", r"None"),
+        WrongAnswer("says-nine", "shifted_why = 9", r"only through E mu"),
+        WrongAnswer("says-three", "shifted_why = 3", r"only through E mu"),
+        WrongAnswer("says-zero", "shifted_why = 0", r"risk vanishes"),
     ],
     "tied-answer": [
         WrongAnswer(
@@ -69,6 +69,27 @@ def tied_gradient(B, n_layers, R, Sigma):
     return n_layers * 2 * np.linalg.matrix_power(M, n_layers - 1).T @ E @ Sigma
 """,
             r"contribute differently",
+        ),
+        WrongAnswer(
+            "forgotten-transposes",
+            """
+def tied_gradient(B, n_layers, R, Sigma):
+    M = np.eye(len(B)) + B
+    P = [np.linalg.matrix_power(M, i) for i in range(n_layers + 1)]
+    E = 2 * (P[-1] - R) @ Sigma
+    return sum(P[n_layers - 1 - i] @ E @ P[i] for i in range(n_layers))
+""",
+            r"entry \[|transposed factors",
+        ),
+        WrongAnswer(
+            "difference-quotient",
+            """
+def tied_gradient(B, n_layers, R, Sigma):
+    return numerics.difference_gradient(
+        lambda M: linear.excess_risk(np.stack([M] * n_layers), R, Sigma), B, 1e-4
+    )
+""",
+            r"entry \[",
         ),
         WrongAnswer(
             "half-the-square",
@@ -98,9 +119,9 @@ def tied_gradient(B, n_layers, R, Sigma):
         ),
     ],
     "tied-why-answer": [
-        WrongAnswer("says-one", "tied_why = 1", r"adds a contribution"),
-        WrongAnswer("says-squared", "tied_why = 144", r"squared lengths"),
-        WrongAnswer("says-a-word", 'tied_why = "more"', r"must be a number"),
+        WrongAnswer("says-minus-four", "tied_why = -4", r"how many factors"),
+        WrongAnswer("says-minus-48", "tied_why = -48", r"how many factors"),
+        WrongAnswer("says-a-word", 'tied_why = "zero"', r"must be a number"),
     ],
     "bottleneck-answer": [
         WrongAnswer(
@@ -125,7 +146,7 @@ def bottleneck_gradients(U, V, G):
 def bottleneck_gradients(U, V, G):
     return V.T @ G, U @ G.T
 """,
-            r"shape of V",
+            r"must have shape",
         ),
         WrongAnswer(
             "normalised",
@@ -133,7 +154,7 @@ def bottleneck_gradients(U, V, G):
 def bottleneck_gradients(U, V, G):
     return V.T @ G / np.linalg.norm(V), G @ U.T
 """,
-            r"wrong factor",
+            r"wrong factor|entry",
         ),
     ],
     "bottleneck-why-answer": [
@@ -182,7 +203,18 @@ def suspect_layer(claimed, directions, ahead, behind, steps):
     shrink = errors[:, -1] / errors[:, 0]
     return int(np.argmax(shrink)) if shrink.max() > 0.1 else -1
 """,
-            r"all four claims are right|falls as it should",
+            r"all four claims are right.*divided by 2h|falls as it should",
+        ),
+        WrongAnswer(
+            "counts-from-one",
+            """
+def suspect_layer(claimed, directions, ahead, behind, steps):
+    slopes = (ahead - behind) / (2 * steps)
+    errors = np.abs(slopes - np.sum(claimed * directions, axis=(1, 2))[:, None])
+    shrink = errors[:, -1] / errors[:, 0]
+    return int(np.argmax(shrink)) + 1 if shrink.max() > 0.1 else -1
+""",
+            r"count from 0",
         ),
     ],
 }
