@@ -27,7 +27,7 @@ import numpy as np
 
 from identity_edu.backend import array_namespace, as_floating, to_numpy
 from identity_edu.factors import rotation_factor, share_layers, stretch_factor
-from identity_edu.linalg import compose_minus_identity, power_minus_identity
+from identity_edu.linalg import layer_power
 
 AUGMENTATION = "flip_determinant(R) returns diag(R, -1), which has det > 0"
 
@@ -35,8 +35,8 @@ AUGMENTATION = "flip_determinant(R) returns diag(R, -1), which has det > 0"
 class Part(NamedTuple):
     """`count` equal layers ``I + residual`` in a row.
 
-    `norm` is the spectral norm of `residual` that the construction promises:
-    2 sin(theta/2q) for a rotation, exp(gamma/p) - 1 for a stretch.
+    `norm` is the spectral norm of `residual` in closed form: 2 sin(theta/2q) for a
+    rotation, at most exp(gamma/p) - 1 for a stretch.
     """
 
     residual: Any
@@ -85,7 +85,8 @@ def norm_bound(R, n_layers):
     Returns
     -------
     float
-        Upper bound on the spectral norm of every layer.
+        Upper bound on the spectral norm of every layer, if
+        :math:`\ell \ge \gamma + 4\pi/3`; below that only the value of the formula.
 
     Raises
     ------
@@ -94,11 +95,10 @@ def norm_bound(R, n_layers):
 
     Notes
     -----
-    The proof splits :math:`\ell` into shares that it treats as real numbers, and
-    uses :math:`e^x - 1 \le 3x` for :math:`x = \gamma/p \le 1`, which needs
-    :math:`\ell \ge \gamma + 4\pi/3`. Whole layers round the shares, so a short
-    network can exceed the figure slightly; ``(4 pi + 3 gamma)/(n_layers - 4)``
-    allows for that.
+    The proof uses :math:`e^x - 1 \le 3x` for :math:`x = \gamma/p \le 1`, which is
+    where the condition comes from, and treats the shares of the factors as real
+    numbers. Rounding them to whole layers costs its literal construction up to four
+    layers, hence ``(4 pi + 3 gamma)/(n_layers - 4)`` in the tests.
 
     References
     ----------
@@ -169,8 +169,10 @@ def near_identity_factorization(R, n_layers, *, method="polar"):
     -----
     One SVD and one symmetric eigenproblem (two for ``"svd"``), then
     :math:`\ell d^2` numbers of memory: see `near_identity_parts` when these do not
-    fit. The spectral norm of every layer is about :math:`(\pi + \gamma)/\ell`
-    for ``"polar"`` and :math:`(2\pi + \gamma)/\ell` for ``"svd"`` in the worst case.
+    fit. For large :math:`\ell` the spectral norm of every layer is at most about
+    :math:`(\pi + \gamma)/\ell` for ``"polar"``, :math:`(2\pi + \gamma)/\ell` for
+    ``"svd"``. A map that shrinks by more than 1e-16 a layer cannot be stored as
+    ``I + A`` to any relative accuracy.
 
     References
     ----------
@@ -240,11 +242,11 @@ def compose_parts(parts):
     array, shape (d, d)
         Repeated squaring makes a million layers as cheap as twenty.
     """
-    xp = array_namespace(parts[0].residual)
-    total = xp.zeros_like(parts[0].residual)
-    for residual, count, _ in parts:
-        total = compose_minus_identity(power_minus_identity(residual, count), total)
-    return xp.eye(total.shape[0], dtype=total.dtype) + total
+    residual, count, _ = parts[0]
+    total = layer_power(residual, count)
+    for residual, count, _ in parts[1:]:
+        total = layer_power(residual, count) @ total
+    return total
 
 
 def _make_rotations(U, Vt):

@@ -23,7 +23,8 @@ class Factor(NamedTuple):
     Attributes
     ----------
     amount : float
-        Largest angle in radians, or largest absolute log of a stretch.
+        Largest angle in radians, or largest absolute log of a stretch: 0 for the
+        identity.
     layers_needed : callable
         ``tau -> int``: how many layers keep every residual within norm tau.
     norm : callable
@@ -90,11 +91,16 @@ def stretch_factor(V, s):
     """
     xp = array_namespace(V, s)
     log_s = xp.log(s)
-    gamma = float(abs(log_s).max())
+    grow, shrink = max(float(log_s.max()), 0.0), max(-float(log_s.min()), 0.0)
+
+    def layers_needed(tau):
+        for_growth = math.ceil(grow / math.log1p(tau))
+        return max(for_growth, math.ceil(shrink / -math.log1p(-tau)) if tau < 1 else 1)
+
     return Factor(
-        amount=gamma,
-        layers_needed=lambda tau: math.ceil(gamma / math.log1p(tau)),
-        norm=lambda p: math.expm1(gamma / p),
+        amount=max(grow, shrink),
+        layers_needed=layers_needed,
+        norm=lambda p: max(math.expm1(grow / p), -math.expm1(-shrink / p)),
         root_minus_identity=lambda p: (V * xp.expm1(log_s / p)) @ V.T,
     )
 
@@ -128,7 +134,7 @@ def share_layers(factors, n_layers):
     def needed(tau):
         return [max(1, f.layers_needed(tau)) for f in factors]
 
-    low, high = 0.0, 2.0 * max(f.norm(1) for f in factors)
+    low, high = 0.0, 1.01 * max(f.norm(1) for f in factors)
     while high - low > 1e-12 * high:
         tau = (low + high) / 2
         low, high = (low, tau) if sum(needed(tau)) <= n_layers else (tau, high)

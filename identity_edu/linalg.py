@@ -24,8 +24,9 @@ import numpy as np
 from identity_edu.backend import as_floating
 
 NEAR_HALF_TURN = (0.80 * np.pi, 0.95 * np.pi)  # cut somewhere here, see _gap
-SMALL_ANGLE = 1e-3  # below it, cosines no longer tell the directions apart
-EXACT_HALF_TURN = 50  # in units of rounding times d: closer to pi than this is pi
+SMALL_ANGLE = 0.1  # below it, the largest sine is measured as a norm
+SEEN = 50  # sines below this many roundings (times d) of the largest are not seen
+NO_LONGER_SMALL = 0.1  # entries above this: adding the identity costs nothing
 
 
 def spectral_norm(A):
@@ -49,8 +50,8 @@ def compose_minus_identity(B, A):
     return A + B + B @ A
 
 
-def power_minus_identity(A, exponent):
-    r"""Return :math:`(I + A)^n - I` by repeated squaring of the small part.
+def layer_power(A, exponent):
+    r"""Return :math:`(I + A)^n` without losing the digits of a small part.
 
     Parameters
     ----------
@@ -69,19 +70,18 @@ def power_minus_identity(A, exponent):
 
     Notes
     -----
-    About :math:`4 d^3 \log_2 n` flops. Squaring :math:`I + A` itself would lose
-    all digits of :math:`A` below 1e-16.
+    About :math:`4 d^3 \log_2 n` flops. Repeated squaring acts on the small part,
+    :math:`(I + A)^2 = I + (2A + A^2)`, until it is no longer small. Adding the
+    identity first would cost half of the digits at a million layers.
     """
     if exponent < 0:
         raise ValueError(f"exponent must be at least 0; got {exponent}.")
-    xp, (square,) = as_floating(A)
-    power = xp.zeros_like(square)
-    while exponent:
-        if exponent % 2:
-            power = compose_minus_identity(power, square)
-        square = compose_minus_identity(square, square)
-        exponent //= 2
-    return power
+    xp, (A,) = as_floating(A)
+    eye = xp.eye(A.shape[0], dtype=A.dtype)
+    if exponent <= 1 or float(abs(A).max()) > NO_LONGER_SMALL:
+        return xp.linalg.matrix_power(eye + A, exponent)
+    power = layer_power(compose_minus_identity(A, A), exponent // 2)
+    return power + power @ A if exponent % 2 else power
 
 
 @dataclass(frozen=True)
@@ -117,9 +117,9 @@ class Rotation:
         """Largest angle in radians, in [0, pi], as a float."""
         angles = [float(abs(x).max()) for x in (self.theta, self.phi) if x.size]
         if max(angles) > SMALL_ANGLE:
-            return max(angles)
-        # All cosines are 1 to rounding, so the columns of V mix directions of unlike
-        # angles, and none of them shows the largest. The skew part still does.
+            return min(max(angles), math.pi)  # pi in float32 exceeds pi
+        # Cosines near 1 hardly tell angles apart, so the columns of V mix directions,
+        # and none of them may show the largest angle. The skew part still does.
         return math.asin(float(spectral_norm(self.VtK)))
 
 
@@ -144,10 +144,9 @@ def rotation_angles(Q):
     Notes
     -----
     One real symmetric eigenproblem and two products of size d: about half of the
-    time of an SVD. The angle comes from ``arctan2`` of sine and cosine, so small
-    angles keep all their digits, which ``arccos`` would lose. Complex
-    eigenvectors are needed only inside the (usually small) subspace of near
-    half turns.
+    time of an SVD, and up to 2.5 of them when all angles are near a half turn, where
+    a complex eigenproblem is needed. The angle comes from ``arctan2`` of sine and cosine, so small
+    angles keep all their digits, which ``arccos`` would lose.
     """
     xp, (Q,) = as_floating(Q)
     cosine, V = xp.linalg.eigh((Q + Q.T) / 2)
@@ -180,16 +179,32 @@ def _half_turn_planes(xp, Q):
             "a rotation (det = +1) is required; got an orthogonal matrix with an odd "
             "number of eigenvalues -1, so its determinant is -1."
         )
-    if m == 0:
-        return Q, Q, xp.zeros(0, dtype=Q.dtype)
-    sine, U = xp.linalg.eigh(1j * (Q - Q.T) / 2)
-    U = U[:, sine > EXACT_HALF_TURN * m * xp.finfo(Q.dtype).eps]
-    basis = xp.stack([U.real, U.imag], axis=-1).reshape(m, -1)
-    # The complement turns by exactly pi: any planes serve, and the complete QR
-    # supplies them. It also straightens pairs of vectors that rounding has bent.
-    basis = xp.linalg.qr(basis, mode="complete")[0] if basis.size else xp.eye(m)
+    basis = xp.eye(m, dtype=Q.dtype)
+    n_found, new = 0, m
+    while new and n_found < m:
+        new, turned = _separate_planes(xp, basis[:, n_found:], Q)
+        basis = xp.concatenate([basis[:, :n_found], turned], axis=1)
+        n_found += new
+    # Whatever is left turns by exactly pi, and there any planes serve.
     a, b = basis[:, 0::2], basis[:, 1::2]
     return a, b, xp.arctan2((b * (Q @ a)).sum(0), (a * (Q @ a)).sum(0))
+
+
+def _separate_planes(xp, rest, Q):
+    """Turn a basis so that the planes whose sine is seen at its scale come first.
+
+    Sines far below the largest one drown in its rounding: they are found in another
+    round, on the complement, where they are the largest.
+    """
+    K = rest.T @ ((Q - Q.T) / 2) @ rest
+    sine, U = xp.linalg.eigh(1j * K)
+    eps, m = xp.finfo(Q.dtype).eps, len(K)
+    U = U[:, sine > max(SEEN * m * eps * float(abs(K).max()), 2 * eps)]
+    if not U.shape[1]:
+        return 0, rest
+    pairs = xp.stack([U.real, U.imag], axis=-1).reshape(m, -1)
+    # Complete QR: the pairs first, straightened where rounding bent them.
+    return pairs.shape[1], rest @ xp.linalg.qr(pairs, mode="complete")[0]
 
 
 def rotation_root_minus_identity(rotation, q):

@@ -69,7 +69,7 @@ def excess_risk(A, R, Sigma):
     Returns
     -------
     float
-        At least 0, in squared units of the output. A scalar array on a GPU, so
+        At least 0 up to rounding, in squared units of the output. A scalar array on a GPU, so
         that no transfer happens inside a training loop.
 
     Raises
@@ -163,8 +163,8 @@ def gradient_norm_bound(A, R, Sigma):
     r"""Return a lower bound on the squared norm of the gradient at `A`.
 
     :math:`4 \ell (1 - \tau)^{2(\ell - 1)} \sigma_{\min}(\Sigma) (f(A) - C)` at
-    :math:`\tau = |||A|||`. No layer :math:`I + A_i` shrinks a vector by more than
-    :math:`1 - \tau`, so no layer can hide the error from another.
+    :math:`\tau = |||A|||`. No layer :math:`I + A_i` shrinks a vector to less than
+    :math:`1 - \tau` of its length, so no layer can hide the error from another.
 
     Parameters
     ----------
@@ -276,7 +276,7 @@ def gradient_descent(A, R, Sigma, *, step_size, n_steps, tol=0.0):
     -------
     Descent
         It ends early, and says so, when the risk reaches `tol`, or when the
-        risk is no longer finite or exceeds a million times its start.
+        risk is no longer finite or exceeds a million times the larger of its start and 1.
 
     Raises
     ------

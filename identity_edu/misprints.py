@@ -83,6 +83,7 @@ def norm_bound_as_printed(R, n_layers):
     R : array, shape (d, d)
         Invertible; the printed theorem asks nothing of its determinant.
     n_layers : int >= 1
+        The printed theorem asks for at least :math:`3\gamma`.
 
     Returns
     -------

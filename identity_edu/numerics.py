@@ -60,8 +60,10 @@ def convergence_order(f, grad, x, direction, steps=(1e-1, 1e-2, 1e-3)):
     Returns
     -------
     tuple
-        ``(order, errors)``: the slope of log error against log step (2 for an
-        exact gradient, about 0 for a wrong one), and the errors themselves.
+        ``(order, errors)``: the slope of log error against log step, and the
+        errors themselves. The order is 2 for an exact gradient and about 0 for one
+        whose mistake along `direction` exceeds the difference error; in between
+        for a smaller mistake, and 2 for a mistake orthogonal to `direction`.
 
     Raises
     ------

@@ -63,6 +63,30 @@ def test_special_rotations_are_exact_and_small(rng, name, n_layers, method):
 
 
 @METHODS
+@pytest.mark.parametrize("scale", [1e-200, 1e-12, 1e-5, 1e5, 1e150])
+def test_scaled_rotations_are_exact_relative_to_their_size(rng, scale, method):
+    R = scale * planes(rng, 5, [2.0, 0.3])
+    check(R, 100, method)
+
+
+def test_a_contraction_stays_inside_the_unit_ball(rng):
+    R = 1e-3 * planes(rng, 4, [3.0, 3.0])
+    assert check(R, 4, "polar") < 1
+    assert check(R, 16, "polar") <= 0.5
+
+
+@METHODS
+@pytest.mark.parametrize("n_layers", [1, 2, 3, 8])
+def test_half_turns_in_single_precision_get_whole_layers(rng, n_layers, method):
+    for angles in ([np.pi, 3.0], [np.pi, np.pi], [np.pi, np.pi - 1e-3, 2.9]):
+        R = planes(rng, 8, angles).astype(np.float32)
+        parts = near_identity_parts(R, n_layers, method=method)
+        assert sum(p.count for p in parts) == n_layers
+        assert {p.residual.dtype for p in parts} == {np.dtype(np.float32)}
+        assert np.linalg.norm(compose_parts(parts) - R) <= 1e-5
+
+
+@METHODS
 @pytest.mark.parametrize("n_layers", [5, 32, 10**6])
 def test_repeated_singular_values_and_definite_maps_are_exact_and_small(
     rng, n_layers, method

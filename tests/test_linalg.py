@@ -35,6 +35,9 @@ ROTATIONS = {
     "angles all along the cut": lambda rng: planes(
         rng, 120, np.linspace(0.75, 1.0, 60) * np.pi
     ),
+    "many angles just short of a half turn": lambda rng: planes(
+        rng, 200, np.pi - rng.choice([1e-12, 4e-12, 1e-9, 0.1], 100)
+    ),
     "cyclic permutation": lambda rng: np.eye(7)[np.roll(np.arange(7), 1)],
     "two swaps": lambda rng: np.eye(4)[[1, 0, 3, 2]],
 }
@@ -46,7 +49,7 @@ def test_root_of_a_rotation_gives_it_back_and_is_as_small_as_promised(rng, name,
     Q = ROTATIONS[name](rng)
     rotation = linalg.rotation_angles(Q)
     root = linalg.rotation_root_minus_identity(rotation, q)
-    back = np.eye(len(Q)) + linalg.power_minus_identity(root, q)
+    back = linalg.layer_power(root, q)
     assert np.linalg.norm(back - Q, 2) <= 1e-12
     promised = 2 * np.sin(rotation.max_angle / (2 * q))
     assert np.linalg.norm(root, 2) == pytest.approx(promised, rel=1e-10, abs=1e-13 / q)
@@ -83,25 +86,26 @@ def test_root_number_below_one_is_refused(rng):
         linalg.rotation_root_minus_identity(linalg.rotation_angles(np.eye(2)), 0)
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 7, 100])
-def test_power_minus_identity_agrees_with_repeated_products(rng, n):
-    A = 0.01 * rng.standard_normal((4, 4))
-    expected = np.linalg.matrix_power(np.eye(4) + A, n) - np.eye(4)
-    np.testing.assert_allclose(linalg.power_minus_identity(A, n), expected, atol=1e-13)
+@pytest.mark.parametrize("size", [1e-3, 0.3, 5.0])
+@pytest.mark.parametrize("n", [0, 1, 2, 7, 12])
+def test_power_of_a_layer_agrees_with_repeated_products(rng, n, size):
+    A = size * rng.standard_normal((4, 4))
+    expected = np.linalg.matrix_power(np.eye(4) + A, n)
+    error = np.linalg.norm(linalg.layer_power(A, n) - expected)
+    assert error <= 1e-13 * np.linalg.norm(expected)
 
 
-def test_power_minus_identity_keeps_digits_that_adding_one_would_lose():
-    tiny, n = 1e-14, 1_000
-    exact = np.expm1(n * np.log1p(tiny))
-    kept = linalg.power_minus_identity(np.array([[tiny]]), n)[0, 0]
-    lost = (1 + tiny) ** n - 1
+def test_power_of_a_layer_keeps_digits_that_adding_one_would_lose():
+    small, n = 1.1e-9, 10**9
+    exact = np.exp(n * np.log1p(small))
+    kept = linalg.layer_power(np.array([[small]]), n)[0, 0]
     assert kept == pytest.approx(exact, rel=1e-13)
-    assert abs(lost - exact) > 1e-4 * exact
+    assert abs((1 + small) ** n - exact) > 1e-9 * exact
 
 
 def test_negative_power_is_refused():
     with pytest.raises(ValueError, match="at least 0; got -1"):
-        linalg.power_minus_identity(np.eye(2), -1)
+        linalg.layer_power(np.eye(2), -1)
 
 
 def test_composition_of_small_parts_is_the_product_less_the_identity(rng):
@@ -122,3 +126,13 @@ def test_input_rotation_is_not_modified(rng):
     before = Q.copy()
     linalg.rotation_root_minus_identity(linalg.rotation_angles(Q), 3)
     np.testing.assert_array_equal(Q, before)
+
+
+@pytest.mark.parametrize("name", ROTATIONS)
+def test_single_precision_stays_single_and_exact_to_its_digits(rng, name):
+    Q = ROTATIONS[name](rng).astype(np.float32)
+    rotation = linalg.rotation_angles(Q)
+    root = linalg.rotation_root_minus_identity(rotation, 5)
+    assert root.dtype == np.float32
+    assert 0 <= rotation.max_angle <= np.pi
+    assert np.linalg.norm(linalg.layer_power(root, 5) - Q, 2) <= 2e-5

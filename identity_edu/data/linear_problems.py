@@ -37,8 +37,8 @@ def random_rotation(rng, d):
 def random_map(rng, d, *, condition=10.0, det_sign=1):
     """Draw a target map with a given condition number and sign of determinant.
 
-    Singular values are spaced evenly in logarithm, with geometric mean 1, so the
-    log-condition is half the logarithm of the condition number.
+    Singular values are spaced evenly in logarithm, with geometric mean 1 for d >= 2,
+    so the log-condition is half the logarithm of the condition number.
 
     Parameters
     ----------
@@ -75,12 +75,20 @@ def random_covariance(rng, d, *, condition=10.0):
     rng : numpy.random.Generator
     d : int >= 1
     condition : float >= 1
+        Largest eigenvalue over the smallest (for d = 1 the variance is its root).
 
     Returns
     -------
     array, shape (d, d)
-        Eigenvalues evenly spaced in logarithm, geometric mean 1.
+        Eigenvalues evenly spaced in logarithm, with geometric mean 1 for d >= 2.
+
+    Raises
+    ------
+    ValueError
+        If `condition` is below 1.
     """
+    if not condition >= 1:
+        raise ValueError(f"condition must be at least 1; got {condition}.")
     Q = random_rotation(rng, d)
     return (Q * condition ** np.linspace(0.5, -0.5, d)) @ Q.T
 

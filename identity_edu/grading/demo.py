@@ -160,12 +160,17 @@ def surprises(demo: Demo) -> list[str]:
     """
     exact = {REFERENCE: 1.0, TEST_DELETED: 1.0, UNTOUCHED: 0.0, BROKEN: 0.0}
     found = []
+    by_hand = max(
+        (r.awaiting for r in demo.records if r.student == REFERENCE), default=0
+    )
     for record in demo.records:
         share, wanted = record.fraction, exact.get(record.student)
         if wanted is not None and share != wanted:
             found.append(f"{record.student} must get {wanted:.0%}, got {share:.1%}")
         if wanted is None and not 0.0 < share < 1.0:
             found.append(f"{record.student} must lose some points, got {share:.1%}")
+        if record.awaiting > by_hand:
+            found.append(f"{record.student}: a test left its points undecided")
     graded = {verdict.student for verdict in demo.verdicts if verdict.is_graded}
     if graded != {record.student for record in demo.records} - {BROKEN}:
         found.append(f"all but {BROKEN} must be graded; graded: {sorted(graded)}")

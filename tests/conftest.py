@@ -1,0 +1,35 @@
+"""Fixtures that every test may ask for."""
+
+import os
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+os.environ.setdefault("MPLBACKEND", "Agg")  # no test opens a window
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_blas_thread():
+    """Keep small matrices off a second thread, which only waits on a busy machine."""
+    with threadpool_limits(1, "blas"):
+        yield
+
+
+@pytest.fixture
+def rng():
+    """Give the same random numbers to every test, whatever ran before it."""
+    return np.random.default_rng(1611_04231)
+
+
+def _cupy():
+    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
+    if not cupy.cuda.is_available():
+        pytest.skip("CuPy finds no GPU")
+    return cupy
+
+
+@pytest.fixture(params=["numpy", pytest.param("cupy", marks=pytest.mark.gpu)])
+def xp(request):
+    """Give NumPy, and CuPy in runs with ``-m gpu``."""
+    return np if request.param == "numpy" else _cupy()
