@@ -11,9 +11,7 @@ each of the three factors is split into equal roots. ``"polar"`` is ours:
 symbol                name            meaning
 ====================  ==============  ============================================
 :math:`R`             `R`             target map, shape (d, d)
-:math:`\ell`          `n_layers`      number of layers
 :math:`\gamma`        `gamma`         log-condition, ``max |log sigma_i(R)|``
-:math:`\tau`          `tau`           largest spectral norm among the layers
 :math:`p, q`          `counts`        layers spent on the stretch, on a rotation
 ====================  ==============  ============================================
 
@@ -67,8 +65,7 @@ def log_condition(R):
     Hardt & Ma (2017), section 2.1.
     """
     R = _square_and_finite(R)
-    xp = array_namespace(R)
-    s = to_numpy(xp.linalg.svd(R, compute_uv=False))
+    s = to_numpy(array_namespace(R).linalg.svd(R, compute_uv=False))
     _check_invertible(s)
     return max(abs(math.log(s[0])), abs(math.log(s[-1])))
 
@@ -78,8 +75,7 @@ def norm_bound(R, n_layers):
 
     Parameters
     ----------
-    R : array, shape (d, d)
-        With positive determinant.
+    R : array, shape (d, d), with positive determinant
     n_layers : int >= 1
 
     Returns

@@ -145,8 +145,8 @@ def rotation_angles(Q):
     -----
     One real symmetric eigenproblem and two products of size d: about half of the
     time of an SVD, and up to 2.5 of them when all angles are near a half turn, where
-    a complex eigenproblem is needed. The angle comes from ``arctan2`` of sine and cosine, so small
-    angles keep all their digits, which ``arccos`` would lose.
+    a complex eigenproblem is needed. Angles come from ``arctan2`` of sine and cosine:
+    small ones keep all their digits, which ``arccos`` would lose.
     """
     xp, (Q,) = as_floating(Q)
     cosine, V = xp.linalg.eigh((Q + Q.T) / 2)

@@ -63,34 +63,38 @@ def difference_errors(steps, errors):
     return fig
 
 
-def landscapes(a, b, panels):
-    """Draw contours of a risk over two weights, one panel for each network.
+def landscapes(paths, target):
+    """Draw the risk of two weights, plain and residual, with paths of descent.
+
+    The contours are those of ``(w2 w1 - target)**2``, where a weight is ``w = a`` in
+    the plain network and ``w = 1 + a`` in the residual one.
 
     Parameters
     ----------
-    a, b : array, shape (m,)
-        Values of the first and the second weight.
-    panels : dict of str to (array of shape (m, m), list of array of shape (k, 2))
-        Title, risk at ``[second weight, first weight]``, and the paths of descent
-        as points (first weight, second weight).
+    paths : dict with keys "plain" and "residual"
+        For each, a list of arrays of shape (k, 2): first and second weight.
+    target : float
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    fig, axes = new_figure(len(panels), height=3.5, sharey=True)
-    levels = np.array([0.01, 0.1, 0.4, 1, 2, 3, 3.99, 4.5, 6, 9, 16, 30])
-    for ax, (title, (risk, paths)) in zip(
-        np.atleast_1d(axes), panels.items(), strict=True
+    fig, axes = new_figure(2, height=3.6, sharey=True)
+    a = np.linspace(-2.4, 2.4, 161)
+    for ax, (name, shift) in zip(
+        axes, {"plain": 0, "residual": 1}.items(), strict=True
     ):
-        ax.contour(a, b, risk, levels=levels, cmap="cividis", linewidths=1.0)
-        for path in paths:
-            ax.plot(*path.T, color=COLOURS["orange"], lw=1.6)
-            ax.plot(*path[-1], marker="o", color=COLOURS["orange"])
-        ax.plot(0, 0, marker="+", ms=12, mew=2, color=COLOURS["black"])
-        ax.set_title(title)
-        ax.set_xlabel("weight of layer 1")
-    np.atleast_1d(axes)[0].set_ylabel("weight of layer 2")
+        risk = (np.outer(a + shift, a + shift) - target) ** 2
+        levels = np.array([0.03, 0.3, 1, 2, 3, 4, 6, 10, 20, 40, 80]) * target**2 / 4
+        ax.contour(a, a, risk, levels=levels, cmap="cividis", linewidths=1.0)
+        for path in paths[name]:
+            ax.plot(*path.T, color=COLOURS["orange"])
+            ax.plot(*path[-1], "o", color=COLOURS["orange"])
+        ax.plot(0, 0, "+", ms=12, mew=2, color=COLOURS["black"])
+        symbol = "w" if name == "plain" else "a"
+        ax.set_title(f"{name} network")
+        ax.set_xlabel(f"weight of layer 1, ${symbol}_1$")
+        ax.set_ylabel(f"weight of layer 2, ${symbol}_2$")
     return fig
 
 

@@ -1,27 +1,4 @@
-r"""Linear residual networks: their map, their risk, its gradient and its bound.
-
-The network is :math:`\hat y = (I + A_\ell) \cdots (I + A_1) x`, the data are
-:math:`y = R x + \xi` with :math:`E[x x^\top] = \Sigma` and
-:math:`\xi \sim N(0, I_d)` independent of `x`.
-
-====================  ==============  ============================================
-symbol                name            meaning
-====================  ==============  ============================================
-:math:`A_1..A_\ell`   `A`             residual matrices, shape (l, d, d)
-:math:`R, \Sigma`     `R, Sigma`      target map, second moment of `x`, (d, d)
-:math:`E`             `E`             error, network map minus `R`
-:math:`f - C`         excess risk     risk above the noise floor :math:`C = d`
-:math:`\tau`          `tau`           largest spectral norm among the layers
-====================  ==============  ============================================
-
-Used in chapters 03, 04 and 06. Source: Hardt & Ma, *Identity Matters in Deep
-Learning*, section 2.
-"""
-
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+"""The map, the risk, its gradient, and the bound on how flat it can be."""
 
 from identity_edu.backend import as_floating
 from identity_edu.data import sample_regression
@@ -69,8 +46,8 @@ def excess_risk(A, R, Sigma):
     Returns
     -------
     float
-        At least 0 up to rounding, in squared units of the output. A scalar array on a GPU, so
-        that no transfer happens inside a training loop.
+        At least 0 up to rounding, in squared units of the output. A scalar array on
+        a GPU, so that no transfer happens inside a training loop.
 
     Raises
     ------
@@ -232,72 +209,6 @@ def population_risk_sample(A, R, Sigma, n, rng):
     # Papers map columns, Px; examples are rows here, so the same map is X P^T.
     losses = xp.sum((X @ network_map(A).T - Y) ** 2, axis=1)
     return float(losses.mean()), float(losses.std(ddof=1)) / n**0.5
-
-
-@dataclass(frozen=True)
-class Descent:
-    """What one run of gradient descent left behind.
-
-    Attributes
-    ----------
-    A : array, shape (l, d, d)
-        Residuals after the last step.
-    excess_risk : array, shape (n_steps + 1,)
-        Excess risk before the first step and after each one.
-    max_spectral_norm : array, shape (n_steps + 1,)
-        Largest layer norm at the same moments.
-    outcome : {"converged", "diverged", "out of steps"}
-        Why it stopped.
-    """
-
-    A: Any
-    excess_risk: Any
-    max_spectral_norm: Any
-    outcome: str
-
-
-def gradient_descent(A, R, Sigma, *, step_size, n_steps, tol=0.0):
-    """Minimise the excess risk by plain gradient descent, recording its history.
-
-    Parameters
-    ----------
-    A : array, shape (l, d, d)
-        Where to start; not modified.
-    R, Sigma : array, shape (d, d)
-        Target map and second moment of the input.
-    step_size : float > 0
-        Step per update.
-    n_steps : int >= 0
-        Updates at most.
-    tol : float >= 0
-        Stop when the excess risk is at most this.
-
-    Returns
-    -------
-    Descent
-        It ends early, and says so, when the risk reaches `tol`, or when the
-        risk is no longer finite or exceeds a million times the larger of its start and 1.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit, or `step_size` or `n_steps` is out of range.
-    """
-    if not step_size > 0 or n_steps < 0:
-        got = f"{step_size} and {n_steps}"
-        raise ValueError(f"step_size > 0 and n_steps >= 0 are required; got {got}.")
-    _, (A, R, Sigma) = as_floating(A, R, Sigma)
-    risks, norms = [float(excess_risk(A, R, Sigma))], [float(max_spectral_norm(A))]
-    outcome = "converged" if risks[0] <= tol else "out of steps"
-    while outcome == "out of steps" and len(risks) <= n_steps:
-        A = A - step_size * excess_risk_gradient(A, R, Sigma)
-        risks.append(float(excess_risk(A, R, Sigma)))
-        if not risks[-1] <= 1e6 * max(risks[0], 1.0):  # also true for NaN
-            outcome = "diverged"
-        elif risks[-1] <= tol:
-            outcome = "converged"
-        norms.append(float(max_spectral_norm(A)) if outcome != "diverged" else np.inf)
-    return Descent(A, np.array(risks), np.array(norms), outcome)
 
 
 def _check_layers(A):
