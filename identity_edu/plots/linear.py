@@ -85,8 +85,9 @@ def landscapes(paths, target):
         axes, {"plain": 0, "residual": 1}.items(), strict=True
     ):
         risk = (np.outer(a + shift, a + shift) - target) ** 2
-        levels = np.array([0.03, 0.3, 1, 2, 3, 4, 6, 10, 20, 40, 80]) * target**2 / 4
-        ax.contour(a, a, risk, levels=levels, cmap="cividis", linewidths=1.0)
+        levels = target**2 * np.array([0, 0.02, 0.1, 0.3, 0.6, 1, 1.5, 2.5, 5, 10, 30])
+        ax.contourf(a, a, np.sqrt(risk), levels=np.sqrt(levels), cmap="Blues")
+        ax.contour(a, a, risk, levels=[target**2], colors=COLOURS["grey"])
         for path in paths[name]:
             ax.plot(*path.T, color=COLOURS["orange"])
             ax.plot(*path[-1], "o", color=COLOURS["orange"])
