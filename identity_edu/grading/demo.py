@@ -191,7 +191,7 @@ def table(demo: Demo) -> str:
         A row a student, best first, and what went wrong.
     """
     exercises = list(demo.records[0].scores)
-    rows = [["student", *exercises, "total", "share", "what went wrong"]]
+    rows = [["student", *exercises, "total", "autograded", "what went wrong"]]
     for r in sorted(demo.records, key=lambda r: (-r.total, r.student)):
         points = [f"{r.scores[name]:g}/{r.max_scores[name]:g}" for name in exercises]
         total = f"{r.total:g}/{r.max_total:g}"
@@ -209,7 +209,7 @@ def table(demo: Demo) -> str:
 def main(
     assignment: Annotated[str | None, typer.Argument(help="NN_slug")] = None,
     keep: Annotated[Path | None, typer.Option(help="make the course here")] = None,
-    wrong: Annotated[int | None, typer.Option(help="how many; default all")] = None,
+    wrong: Annotated[int, typer.Option(help="how many wrong answers at most")] = 6,
     root: Annotated[Path, typer.Option(help="the repository")] = Path(),
 ) -> None:
     """Release, solve, autograde and return one assignment, and show the scores."""
