@@ -75,7 +75,17 @@ def as_floating(*arrays):
 
 
 def to_numpy(array):
-    """Return `array` in host memory, as a NumPy array (no copy if it is one)."""
+    """Return an array in host memory.
+
+    Parameters
+    ----------
+    array : array or array-like
+
+    Returns
+    -------
+    numpy.ndarray
+        Not a copy if it is one already.
+    """
     return array.get() if _is_cupy(array) else np.asarray(array)
 
 

@@ -46,7 +46,16 @@ def spectral_norm(A):
 
 
 def compose_minus_identity(B, A):
-    r"""Return :math:`(I + B)(I + A) - I = A + B + BA`, digits of small parts kept."""
+    r"""Return :math:`(I + B)(I + A) - I = A + B + BA`, with the digits of small parts.
+
+    Parameters
+    ----------
+    B, A : array, shape (d, d)
+
+    Returns
+    -------
+    array, shape (d, d)
+    """
     return A + B + B @ A
 
 
