@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from test_linalg import ROTATIONS, planes
 
 from identity_edu import data, misprints
 from identity_edu.factorization import (
@@ -17,7 +18,6 @@ from identity_edu.factorization import (
 )
 from identity_edu.factors import rotation_factor, share_layers, stretch_factor
 from identity_edu.linear import network_map
-from test_linalg import ROTATIONS, planes
 
 METHODS = pytest.mark.parametrize("method", ["polar", "svd"])
 
@@ -238,7 +238,7 @@ def test_singular_maps_are_refused(name):
     semi_definite = np.diag([2.0, 1.0, 0.0])
     rank_one = np.outer([1.0, 2.0, 3.0], [1.0, 1.0, 1.0])
     for bad in (semi_definite, rank_one, np.zeros((2, 2))):
-        with pytest.raises(ValueError, match="must be invertible.*singular value"):
+        with pytest.raises(ValueError, match=r"must be invertible.*singular value"):
             FUNCTIONS[name](bad)
 
 

@@ -120,6 +120,7 @@ def test_bound_promises_nothing_at_norm_one_unless_there_is_one_layer(rng):
     R, Sigma = data.linear_problem(rng, 3)
     hiding = np.stack([-np.eye(3), -np.eye(3)])
     assert linear.gradient_norm_bound(hiding, R, Sigma) == 0.0
+    assert linear.gradient_norm_bound(1.5 * hiding, R, Sigma) == 0.0
     assert not linear.excess_risk_gradient(hiding, R, Sigma).any()
     assert linear.excess_risk(hiding, R, Sigma) > 0.1
     assert linear.gradient_norm_bound(3 * hiding[:1], R, Sigma) > 0.0

@@ -31,7 +31,7 @@ def write_result(name, values, *, command, seeds, script, folder=None):
     name : str
         File name without its ending.
     values : dict
-        Numbers, strings, lists and dicts of them; NumPy numbers and arrays too.
+        Finite numbers, strings, lists and dicts of them; NumPy's too.
     command : str
         What a reader types to measure again.
     seeds : list of int
@@ -43,6 +43,13 @@ def write_result(name, values, *, command, seeds, script, folder=None):
     Returns
     -------
     pathlib.Path
+
+    Raises
+    ------
+    ValueError
+        If a number is NaN or infinite, which JSON cannot hold.
+    TypeError
+        If a value is of another kind.
     """
     record = {
         "schema": SCHEMA,
@@ -58,7 +65,8 @@ def write_result(name, values, *, command, seeds, script, folder=None):
     folder = FOLDER if folder is None else Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path, part = folder / f"{name}.json", folder / f"{name}.json.part"
-    part.write_text(json.dumps(record, indent=1, default=_plain) + "\n")
+    text = json.dumps(record, indent=1, default=_plain, allow_nan=False)
+    part.write_text(text + "\n")
     os.replace(part, path)  # a killed run leaves the old file whole
     return path
 
@@ -114,7 +122,8 @@ def stale_results(folder=None):
     stale = {}
     for path in sorted((FOLDER if folder is None else Path(folder)).glob("*.json")):
         record = load_result(path.stem, path.parent)
-        if sources_hash(ROOT / record["script"]) != record["sources_hash"]:
+        script = ROOT / record["script"]
+        if not script.exists() or sources_hash(script) != record["sources_hash"]:
             stale[path.stem] = record["command"]
     return stale
 
@@ -200,16 +209,17 @@ def _imported_files(node):
 
 
 def _code_lines(text):
-    """Drop docstrings, comment lines and blank lines."""
-    dropped = set()
+    """Drop docstrings, comments and blank lines."""
+    lines = text.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            dropped.update(range(node.lineno, node.end_lineno + 1))
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT and not token.line[: token.start[1]].strip():
-            dropped.add(token.start[0])
-    lines = enumerate(text.splitlines(), 1)
-    return "\n".join(s.rstrip() for i, s in lines if s.strip() and i not in dropped)
+            rows = slice(node.lineno - 1, node.end_lineno)
+            lines[rows] = [""] * (rows.stop - rows.start)
+    return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
 def _plain(value):
