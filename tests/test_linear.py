@@ -99,13 +99,14 @@ def test_gradient_dominates_excess_risk_inside_the_ball(rng, n_layers, tau):
         assert slope >= linear.gradient_norm_bound(A, R, Sigma) * (1 - 1e-12)
 
 
+@pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
 @pytest.mark.parametrize("tau", [0.0, 0.3, 0.8])
 @pytest.mark.parametrize("n_layers", [1, 2, 6])
-def test_bound_is_tight_when_every_layer_shrinks_alike(n_layers, tau):
-    R, eye = np.diag([3.0, 2.0, 1.5]), np.eye(3)
-    A = np.stack([-tau * eye] * n_layers)
-    slope = np.sum(linear.excess_risk_gradient(A, R, eye) ** 2)
-    bound = linear.gradient_norm_bound(A, R, eye)
+def test_bound_is_tight_when_every_layer_shrinks_alike(n_layers, tau, scale):
+    R, Sigma = np.diag([3.0, 2.0, 1.5]), scale * np.eye(3)
+    A = np.stack([-tau * np.eye(3)] * n_layers)
+    slope = np.sum(linear.excess_risk_gradient(A, R, Sigma) ** 2)
+    bound = linear.gradient_norm_bound(A, R, Sigma)
     assert slope / bound == pytest.approx(1.0, rel=1e-12)
 
 

@@ -29,7 +29,7 @@ def measure():
         "median_ratio": np.median(slopes / bounds),
         "smallest_ratio_as_printed": np.min(slopes / printed),
         "violations_as_printed": int(np.sum(slopes < printed)),
-        "tight_ratio": _tight_ratio(n_layers=6, tau=0.3),
+        "tight_ratio": _tight_ratio(n_layers=6, tau=0.3, scale=4.0),
         "drawn": {
             "tau": taus[:N_DRAWN],
             "slope": slopes[:N_DRAWN],
@@ -51,9 +51,9 @@ def _random_net(rng):
     return A, R, Sigma
 
 
-def _tight_ratio(n_layers, tau):
-    """At A_i = -tau I and Sigma = I every step of the proof is an equality."""
-    R, eye = np.diag([2.0, 1.0, 0.5]), np.eye(3)
-    A = np.stack([-tau * eye] * n_layers)
-    slope = np.sum(linear.excess_risk_gradient(A, R, eye) ** 2)
-    return slope / linear.gradient_norm_bound(A, R, eye)
+def _tight_ratio(n_layers, tau, scale):
+    """At A_i = -tau I and Sigma = s I every step of the proof is an equality."""
+    R, Sigma = np.diag([2.0, 1.0, 0.5]), scale * np.eye(3)
+    A = np.stack([-tau * np.eye(3)] * n_layers)
+    slope = np.sum(linear.excess_risk_gradient(A, R, Sigma) ** 2)
+    return slope / linear.gradient_norm_bound(A, R, Sigma)

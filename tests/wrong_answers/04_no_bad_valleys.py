@@ -40,7 +40,7 @@ def layer_bounds(taus, sigma_min, excess):
     products = np.array([np.prod(np.delete(keep, i)) for i in range(len(keep))])
     return 4 * products**2 * sigma_min * excess
 """,
-            r"larger than 1 counts as 0",
+            r"below zero counts as 0",
         ),
         WrongAnswer(
             "squares-sigma",
@@ -100,7 +100,7 @@ def certified_risk(slope, A, Sigma):
     factor = 4 * n * (1 - tau) ** (2 * n - 2) * sigma
     return slope**2 / factor if factor > 1e-30 else np.inf
 """,
-            r"return numpy.inf",
+            r"no bound, so infinity",
         ),
     ],
     "certificate-why-answer": [
@@ -125,7 +125,7 @@ def dead_end(r):
 def dead_end(r):
     return np.stack([-np.eye(len(r))] * 2)
 """,
-            r"nothing at all has been learned",
+            r"more than the first coordinate is wrong",
         ),
         WrongAnswer(
             "learns-twice",
@@ -136,6 +136,17 @@ def dead_end(r):
     return A
 """,
             r"not right yet",
+        ),
+        WrongAnswer(
+            "hides-the-last-coordinate",
+            """
+def dead_end(r):
+    A = np.zeros((2, len(r), len(r)))
+    A[0] = np.diag(r - 1)
+    A[:, -1, -1] = -1.0
+    return A
+""",
+            r"is it the \*first\* coordinate",
         ),
         WrongAnswer(
             "a-minimum",
@@ -176,7 +187,7 @@ def largest_radius(n_layers, keep):
 def largest_radius(n_layers, keep):
     return np.inf if n_layers == 1 else -np.expm1(np.log(keep) / (2 * n_layers))
 """,
-            r"one layer does not count",
+            r"not 2l",
         ),
         WrongAnswer(
             "loses-digits",
