@@ -4,7 +4,15 @@ Everything that grading writes lies below .grading/, which git ignores. The path
 follow this file, so a copy of it makes any folder with a solutions/ a course.
 """
 
+import os
+import sys
 from pathlib import Path
+
+# nbgrader starts `alembic` by its bare name, which fails where the environment is
+# used without being activated.
+programs = str(Path(sys.executable).parent)
+if programs not in os.environ.get("PATH", "").split(os.pathsep):
+    os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", "")])
 
 root = Path(__file__).resolve().parent
 work = root / ".grading"

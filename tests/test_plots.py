@@ -23,6 +23,10 @@ SPREAD = np.array([[0.5, 0.4, 0.3], [1.0, 0.9, 0.8], [2.0, 1.9, 1.8]])
 
 # One row for each function of `identity_edu.plots`: small arguments for one drawing.
 FIGURES = {
+    "descent_runs": ({"zero": STEPS, "random": 2 * STEPS},),
+    "eigenvalue_paths": (np.array([[1.0, 1.0], [0.5, 0.5 + 0.5j]]), np.array([0, 1j])),
+    "escape_waits": ({"l": STEPS}, {"l": 1 / STEPS}, {"l": (STEPS, 2 / STEPS)}),
+    "step_size_sweep": (STEPS, {"l = 8": STEPS, "l = 32": 2 * STEPS}),
     "cover_figure": (LAYERS, {"residual": SPREAD, "plain": SPREAD / 9}, LETTERS, 0.3),
     "difference_errors": (STEPS, {"right": STEPS**2, "wrong": 0.1 + STEPS}),
     "digits_kept": (LAYERS, {"small part": STEPS, "whole": 10 * STEPS}),

@@ -5,6 +5,7 @@ today it runs nbgrader as it is, and nothing else in the package knows. nbgrader
 imported by the modules that need it, never by ``import identity_edu``.
 
 Modules: `release` (solutions/ to exercises/), `executor`, `feedback`, `records`
-(scores out of the gradebook), `demo` (all of it on made-up students); `cells`,
-`runner` and `wrong_answers` serve the tests of the assignments.
+(scores out of the gradebook), `grade` (these three in one command), `demo` (all of it
+on made-up students); `cells`, `runner` and `wrong_answers` serve the tests of the
+assignments.
 """

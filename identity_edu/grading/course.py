@@ -1,8 +1,6 @@
 """Open a course folder and run one of nbgrader's converters on it, quietly."""
 
 import logging
-import os
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,21 +47,9 @@ def load_config(root: Path) -> Config:
     GradingError
         If the folder has no ``nbgrader_config.py``.
     """
-    _find_own_programs()
     if not (root / CONFIG).is_file():
         raise GradingError(f"a course folder holds {CONFIG}; {root} has none.")
     return PyFileConfigLoader(CONFIG, path=str(root)).load_config()
-
-
-def _find_own_programs() -> None:
-    """Put this interpreter's programs first on the path.
-
-    nbgrader starts `alembic` by its bare name, which fails where the environment is
-    used without being activated.
-    """
-    programs = str(Path(sys.executable).parent)
-    if programs not in os.environ.get("PATH", "").split(os.pathsep):
-        os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", "")])
 
 
 def assignment_names(root: Path) -> list[str]:

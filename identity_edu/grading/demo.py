@@ -25,14 +25,9 @@ from identity_edu.grading.course import (
     convert,
     load_config,
 )
-from identity_edu.grading.executor import Verdict, autograde_assignment
-from identity_edu.grading.feedback import write_feedback
-from identity_edu.grading.records import (
-    Record,
-    first_message,
-    read_records,
-    write_csv,
-)
+from identity_edu.grading.executor import Verdict
+from identity_edu.grading.grade import grade
+from identity_edu.grading.records import Record
 from identity_edu.grading.wrong_answers import load_wrong_answers
 
 REFERENCE, UNTOUCHED, BROKEN = "reference", "untouched", "not-a-notebook"
@@ -128,21 +123,8 @@ def run_demo(
         folder.mkdir(parents=True)
         (folder / f"{assignment}.ipynb").write_text(text, encoding="utf-8")
     say(f"collected {len(made)} submissions")
-    verdicts = []
-
-    def report(verdict):
-        verdicts.append(verdict)
-        state = "graded" if verdict.is_graded else "not graded"
-        say(f"[{len(verdicts)}/{len(made)}] {verdict.student}: {state}")
-
-    autograde_assignment(course, assignment, report)
-    write_feedback(course, assignment, verdicts)
-    say("wrote feedback to return/")
-    remarks = {v.student: _remark(course, v) for v in verdicts}
-    records = read_records(course, assignment)
-    write_csv(course / "grades.csv", records, remarks)
-    say("wrote grades.csv")
-    return Demo(course, assignment, records, verdicts, remarks)
+    graded = grade(course, assignment, say)
+    return Demo(course, assignment, graded.records, graded.verdicts, graded.remarks)
 
 
 def surprises(demo: Demo) -> list[str]:
@@ -226,7 +208,7 @@ def main(
             raise typer.Exit(1) from error
         typer.echo(f"\n{table(demo)}\n")
         if keep:
-            typer.echo(f"kept in {keep}: grades.csv, return/ and .grading/")
+            typer.echo(f"kept in {keep}: return/ and .grading/")
     problems = surprises(demo)
     for problem in problems:
         typer.echo(f"demo: {problem}", err=True)
@@ -267,14 +249,6 @@ def _with_answer(document, cell_id, source):
 
 def _mark(cell):
     return cell["metadata"].get("nbgrader", {})
-
-
-def _remark(course, verdict):
-    """Say what went wrong: the executor's reason, then the first failed test."""
-    failed = ""
-    if verdict.is_graded:
-        failed = first_message(course, verdict.assignment, verdict.student)
-    return "; ".join(text for text in (verdict.reason, failed) if text)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,14 @@ computes nothing. Colours are the Okabe-Ito palette, which colour-blind readers 
 tell apart, and lines differ in dash or marker as well.
 """
 
+from identity_edu.plots.cover import cover_figure
+from identity_edu.plots.descent import (
+    descent_runs,
+    eigenvalue_paths,
+    escape_waits,
+    step_size_sweep,
+)
+from identity_edu.plots.factorization import layer_norms, letter_through_layers
 from identity_edu.plots.linear import (
     difference_errors,
     gradient_by_layer,
@@ -13,14 +21,24 @@ from identity_edu.plots.linear import (
     slopes_along_descent,
 )
 from identity_edu.plots.style import COLOURS, new_figure, use_book_style
+from identity_edu.plots.toolbox import digits_kept, polar_steps
 
 __all__ = [
     "COLOURS",
+    "cover_figure",
+    "descent_runs",
     "difference_errors",
+    "digits_kept",
+    "eigenvalue_paths",
+    "escape_waits",
     "gradient_by_layer",
     "landscapes",
+    "layer_norms",
+    "letter_through_layers",
     "new_figure",
+    "polar_steps",
     "slope_cloud",
     "slopes_along_descent",
+    "step_size_sweep",
     "use_book_style",
 ]
