@@ -109,8 +109,8 @@ def test_a_deleted_test_cell_is_named(finished):
 
 
 def test_the_table_and_the_csv_hold_every_student(finished):
-    table = finished.course / ".grading" / f"{finished.assignment}.csv"
-    with table.open(encoding="utf-8") as file:
+    csv_file = finished.course / ".grading" / f"{finished.assignment}.csv"
+    with csv_file.open(encoding="utf-8") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
     assert set(rows) == {record.student for record in finished.records}
     for record in finished.records:
