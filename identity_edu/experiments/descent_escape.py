@@ -48,7 +48,18 @@ def measure():
 
 
 def passing_height(start):
-    """Return how far from zero the line from the start to -1 crosses the axis."""
+    """Return how far from zero the line from the start to -1 crosses the axis.
+
+    Parameters
+    ----------
+    start : array, shape (l, 2, 2)
+        Residual matrices; their map counts as the complex number nearest to it.
+
+    Returns
+    -------
+    float
+        At least 0.
+    """
     product = linear.network_map(start)
     real = 0.5 * (product[0, 0] + product[1, 1])
     imaginary = 0.5 * (product[1, 0] - product[0, 1])
@@ -56,13 +67,32 @@ def passing_height(start):
 
 
 def passing_constant(n_layers):
-    """Integrate ``(1 + x^2)^-(1 - 1/l)`` over the line: near pi for deep nets."""
+    """Integrate ``(1 + x^2)^-(1 - 1/l)`` over the line: near pi for deep nets.
+
+    Parameters
+    ----------
+    n_layers : int >= 3
+
+    Returns
+    -------
+    float
+    """
     power = 1.0 - 1.0 / n_layers
     return math.sqrt(math.pi) * math.gamma(power - 0.5) / math.gamma(power)
 
 
 def predicted_wait(height, n_layers):
-    """Return the steps in which the flow passes zero at a small height."""
+    """Return the steps in which the flow passes zero at a small height.
+
+    Parameters
+    ----------
+    height : float > 0
+    n_layers : int >= 3
+
+    Returns
+    -------
+    float
+    """
     time = passing_constant(n_layers) * height ** (2.0 / n_layers - 1.0)
     return time / (2.0 * STEP_TIMES_DEPTH)
 
