@@ -81,8 +81,9 @@ def norm_bound(R, n_layers):
     Returns
     -------
     float
-        Upper bound on the spectral norm of every layer, if
-        :math:`\ell \ge \gamma + 4\pi/3`; below that only the value of the formula.
+        Upper bound on the spectral norm of every layer if
+        :math:`\ell \ge 2 + \pi + 3\gamma/2` (``"svd"``:
+        :math:`3 + 2\pi + 3\gamma/2`); below that only the value of the formula.
 
     Raises
     ------
@@ -91,10 +92,8 @@ def norm_bound(R, n_layers):
 
     Notes
     -----
-    The proof uses :math:`e^x - 1 \le 3x` for :math:`x = \gamma/p \le 1`, which is
-    where the condition comes from, and treats the shares of the factors as real
-    numbers. Rounding them to whole layers costs its literal construction up to four
-    layers, hence ``(4 pi + 3 gamma)/(n_layers - 4)`` in the tests.
+    The book's Theorem 5.1 counts whole layers, hence the condition. The paper's
+    proof treats the shares of the factors as real numbers.
 
     References
     ----------
@@ -213,9 +212,10 @@ def near_identity_parts(R, n_layers, *, method="polar"):
     else:
         U, Vt = _make_rotations(U, Vt)
         identity = array_namespace(R).eye(R.shape[0], dtype=R.dtype)
-        factors = [rotation_factor(Vt), stretch_factor(identity, s), rotation_factor(U)]
+        factors = [rotation_factor(Vt), stretch_factor(identity, s)]
+        factors.append(rotation_factor(U))
 
-    rounding = 8.0 * math.sqrt(R.shape[0]) * float(np.finfo(R.dtype).eps)
+    rounding = 8.0 * len(R) ** 0.5 * float(np.finfo(R.dtype).eps)
     factors = [f for f in factors if f.amount > rounding]
     if not factors or n_layers < len(factors):
         return _one_layer(R, n_layers)
@@ -247,8 +247,7 @@ def compose_parts(parts):
 
 def _make_rotations(U, Vt):
     """Give both orthogonal factors determinant +1 (they agree in sign already)."""
-    xp = array_namespace(U)
-    if float(xp.linalg.slogdet(U)[0]) < 0:
+    if float(array_namespace(U).linalg.slogdet(U)[0]) < 0:
         U, Vt = U.copy(), Vt.copy()
         U[:, -1] *= -1.0
         Vt[-1] *= -1.0

@@ -137,9 +137,12 @@ def share_layers(factors, n_layers):
     low, high = 0.0, 1.01 * max(f.norm(1) for f in factors)
     while high - low > 1e-12 * high:
         tau = (low + high) / 2
-        low, high = (low, tau) if sum(needed(tau)) <= n_layers else (tau, high)
+        if sum(needed(tau)) <= n_layers:
+            high = tau
+        else:
+            low = tau
     counts = needed(high)
     while sum(counts) < n_layers:
-        norms = [f.norm(c) for f, c in zip(factors, counts, strict=True)]
-        counts[norms.index(max(norms))] += 1
+        size = [f.norm(c) for f, c in zip(factors, counts, strict=True)]
+        counts[size.index(max(size))] += 1
     return counts

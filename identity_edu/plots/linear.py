@@ -30,7 +30,7 @@ def gradient_by_layer(norms, limits=None):
             ax.axhline(limits[label], ls="--", color=colour, label=bound_label)
     ax.set_xlabel("layer $i$ (1 meets the input first)")
     ax.set_ylabel(r"$\|\partial f / \partial A_i\|_F$")
-    ax.legend(ncols=2)
+    ax.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return fig
 
 

@@ -37,6 +37,14 @@ def shifted_risk(E, C, mu, Gamma):
             r"acts on x from the left",
         ),
         WrongAnswer(
+            "mean-not-mapped",
+            """
+def shifted_risk(E, C, mu, Gamma):
+    return np.sum((E @ C) * E) + mu @ mu + np.trace(Gamma)
+""",
+            r"passes through E as well",
+        ),
+        WrongAnswer(
             "changes-its-input",
             """
 def shifted_risk(E, C, mu, Gamma):
@@ -79,7 +87,7 @@ def tied_gradient(B, n_layers, R, Sigma):
     E = 2 * (P[-1] - R) @ Sigma
     return sum(P[n_layers - 1 - i] @ E @ P[i] for i in range(n_layers))
 """,
-            r"entry \[|transposed factors",
+            r"transposed factors",
         ),
         WrongAnswer(
             "difference-quotient",
@@ -193,6 +201,28 @@ def suspect_layer(claimed, directions, ahead, behind, steps):
     return int(np.argmax(errors[:, -1])) if errors[:, -1].max() > 1e-3 else -1
 """,
             r"with losses of order",
+        ),
+        WrongAnswer(
+            "one-step-relative-tolerance",
+            """
+def suspect_layer(claimed, directions, ahead, behind, steps):
+    slopes = (ahead - behind)[:, -1] / (2 * steps[-1])
+    promised = np.sum(claimed * directions, axis=(1, 2))
+    errors = np.abs(slopes - promised) / np.abs(promised)
+    return int(np.argmax(errors)) if errors.max() > 0.01 else -1
+""",
+            r"Judge by how the error shrinks",
+        ),
+        WrongAnswer(
+            "half-is-enough",
+            """
+def suspect_layer(claimed, directions, ahead, behind, steps):
+    slopes = (ahead - behind) / (2 * steps)
+    errors = np.abs(slopes - np.sum(claimed * directions, axis=(1, 2))[:, None])
+    shrink = errors[:, -1] / errors[:, 0]
+    return int(np.argmax(shrink)) if shrink.max() > 0.5 else -1
+""",
+            r"nobody is accused|Judge by how the error shrinks",
         ),
         WrongAnswer(
             "forgets-the-half",

@@ -56,7 +56,7 @@ def rotate_then_stretch(R, p):
     U, s, Vt = np.linalg.svd(R)
     return U @ Vt, (U * (np.sqrt(s) - 1)) @ U.T
 """,
-            r"residual B",
+            r"entry \[",
         ),
     ],
     "left-why-answer": [
