@@ -187,21 +187,35 @@ def test_descent_loses_the_balance_in_proportion_to_its_step(rng):
     assert np.log10(drifts[0] / drifts[1]) == pytest.approx(1.0, abs=0.1)
 
 
-@pytest.mark.parametrize(("n_layers", "d"), [(1, 3), (3, 2), (5, 3), (16, 1)])
-def test_sharpness_of_a_balanced_minimum(rng, n_layers, d):
-    U = [data.random_rotation(rng, d) for _ in range(n_layers + 1)]
-    D = np.diag(rng.uniform(0.7, 1.4, d))
-    A = np.stack([U[i + 1] @ D @ U[i].T - np.eye(d) for i in range(n_layers)])
-    R, columns = linear.network_map(A), []
-    np.testing.assert_allclose(imbalance(A), 0.0, atol=1e-12)
+def sharpness(A):
+    """Largest eigenvalue of the Hessian at a minimum, from central differences."""
+    columns = []
     for index in np.ndindex(*A.shape):
         Z = np.zeros(A.shape)
         Z[index] = 1e-5
         change = linear.network_map(A + Z) - linear.network_map(A - Z)
         columns.append(change.ravel() / 2e-5)
-    sharpness = 2 * np.linalg.norm(np.array(columns), 2) ** 2
+    return 2 * np.linalg.norm(np.array(columns), 2) ** 2
+
+
+@pytest.mark.parametrize(("n_layers", "d"), [(1, 3), (3, 2), (5, 3), (16, 1)])
+def test_sharpness_of_a_balanced_minimum(rng, n_layers, d):
+    U = [data.random_rotation(rng, d) for _ in range(n_layers + 1)]
+    D = np.diag(rng.uniform(0.7, 1.4, d))
+    A = np.stack([U[i + 1] @ D @ U[i].T - np.eye(d) for i in range(n_layers)])
+    R = linear.network_map(A)
+    np.testing.assert_allclose(imbalance(A), 0.0, atol=1e-12)
     expected = 2 * n_layers * np.linalg.norm(R, 2) ** (2 - 2 / n_layers)
-    assert sharpness == pytest.approx(expected, rel=1e-8)
+    assert sharpness(A) == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize(("n_layers", "d"), [(1, 3), (2, 2), (5, 3), (9, 2)])
+def test_no_minimum_is_flatter_than_a_balanced_one(rng, n_layers, d):
+    for tau in (0.1, 0.5, 0.9):
+        A = data.random_layers(rng, n_layers, d, tau=tau)
+        largest = np.linalg.norm(linear.network_map(A), 2)
+        least = 2 * n_layers * largest ** (2 - 2 / n_layers)
+        assert sharpness(A) >= least * (1 - 1e-8)
 
 
 @pytest.mark.parametrize("n_layers", [1, 4, 16])

@@ -27,7 +27,7 @@ def measure():
     """Return the last risk for each depth and step, and where convergence ends."""
     risks = [[_last_risk(n_layers, f) for f in FACTORS] for n_layers in DEPTHS]
     arrived = [[risk <= ARRIVED for risk in row] for row in risks]
-    parked = _run(32, 2.6)
+    parked = _run(32, 3.0)
     return {
         "depths": DEPTHS,
         "factors": FACTORS,
@@ -35,7 +35,7 @@ def measure():
         "largest_stable": [_last_true(row) for row in arrived],
         "smallest_unstable": [_first_false(row) for row in arrived],
         "n_steps": N_STEPS,
-        "parked_factor": 2.6,
+        "parked_factor": 3.0,
         "parked_layer": parked.A[0, 0, 0] + 1.0,
         "parked_risk": parked.excess_risk[-1],
     }

@@ -191,7 +191,7 @@ def largest_stable_step(w, sigma):
     n, r = len(w), abs(np.prod(w))
     return 1 / (sigma * n * r ** (2 - 2 / n))
 """,
-            r"not right",
+            r"for balanced layers",
         ),
         WrongAnswer(
             "half-the-hessian",
@@ -250,7 +250,7 @@ def diagnose(risk):
         return "oscillating"
     return "stuck" if half[-1] > 0.97 * half[0] else "running"
 """,
-            r"becomes NaN",
+            r"comparison with NaN is false",
         ),
         WrongAnswer(
             "counts-rounding-as-rises",
