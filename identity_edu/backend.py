@@ -130,7 +130,7 @@ def gpu_status():
     try:
         import cupy
     except ImportError:
-        return "CuPy is not installed (optional: pip install 'identity_edu[cuda12]')"
+        return "CuPy is not installed (optional: the extra cuda12 or cuda13 brings it)"
     try:
         count = cupy.cuda.runtime.getDeviceCount()
         if count < 1:

@@ -14,7 +14,7 @@ from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
 HEADER = """*A chapter of {book}, as a notebook. Its cells need the package
-`identity_edu`: in a copy of the course, `pip install .` installs it.*
+`identity_edu`: in a copy of the course, `pip install --editable .` installs it.*
 
 {macros}"""
 
