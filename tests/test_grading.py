@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbconvert.filters.markdown_mistune import MarkdownWithMath
 from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import ClearHiddenTests
 
@@ -27,7 +28,7 @@ from identity_edu.grading.demo import (
     table,
 )
 from identity_edu.grading.executor import autograde_assignment
-from identity_edu.grading.feedback import HideTests, write_feedback
+from identity_edu.grading.feedback import HideTests, MathMLRenderer, write_feedback
 from identity_edu.grading.records import read_records
 from identity_edu.grading.release import drift, release
 from identity_edu.grading.runner import CellTimeoutError, fork, run_cell, run_cells
@@ -135,6 +136,21 @@ def test_feedback_shows_neither_hidden_tests_nor_paths(finished):
         assert not [path for path in machine if path in markup], verdict.student
         assert not re.search(r"""(src|href)\s*=\s*["']?https?:""", markup)
         assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_formula_of_an_assignment_is_shown_on_the_page_without_a_network(name):
+    render = MarkdownWithMath(renderer=MathMLRenderer(escape=False)).render
+    cells = read_cells(ROOT / "solutions" / name / f"{name}.ipynb")
+    pages = [render(cell.source) for cell in cells if cell.kind == "markdown"]
+    assert sum(page.count("<math") for page in pages) >= 20
+    assert not [page for page in pages if 'class="latex"' in page or "$" in page]
+
+
+def test_a_broken_formula_is_shown_as_it_was_typed():
+    render = MarkdownWithMath(renderer=MathMLRenderer(escape=False)).render
+    page = render(r"Because $\nosuch{a < b}$ and $$x^$$ it holds.")
+    assert r'<code class="latex">\nosuch{a &lt; b}</code>' in page
 
 
 def test_feedback_tells_a_student_what_went_wrong(finished):

@@ -10,7 +10,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from docutils.utils.math.latex2mathml import tex2mathml
+from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbgrader.converters import GenerateFeedback
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
@@ -58,8 +61,68 @@ class HideTests(NbGraderPreprocessor):
         return cell, resources
 
 
+class MathMLRenderer(IPythonRenderer):
+    """Markdown with its mathematics as MathML, which browsers show by themselves."""
+
+    def inline_math(self, body):
+        """Return a formula within a line.
+
+        Parameters
+        ----------
+        body : str
+            LaTeX, without the dollars.
+
+        Returns
+        -------
+        str
+            MathML, or the LaTeX itself where docutils does not know a command.
+        """
+        return self._mathml(body, is_block=False)
+
+    def block_math(self, body):
+        """Return a formula on lines of its own.
+
+        Parameters
+        ----------
+        body : str
+            LaTeX, without the dollars.
+
+        Returns
+        -------
+        str
+            As `inline_math`.
+        """
+        return self._mathml(body, is_block=True)
+
+    def _mathml(self, body, is_block):
+        try:
+            return tex2mathml(body.strip(), as_block=is_block)
+        except Exception:  # students write formulas too, and any may be broken
+            return f'<code class="latex">{html.escape(body)}</code>'
+
+
 class OfflineHTML(HTMLExporter):
     """An HTML page that asks nothing of the network."""
+
+    @pass_context
+    def markdown2html(self, context, source):
+        """Turn a text cell into HTML.
+
+        Parameters
+        ----------
+        context : jinja2.runtime.Context
+            Of the page's template.
+        source : str
+            Markdown.
+
+        Returns
+        -------
+        str
+            HTML and MathML.
+        """
+        attachments = context.get("cell", {}).get("attachments", {})
+        renderer = MathMLRenderer(escape=False, attachments=attachments)
+        return MarkdownWithMath(renderer=renderer).render(source)
 
     def from_notebook_node(self, nb, resources=None, **kw):
         """Export, then drop the scripts that would be fetched.
