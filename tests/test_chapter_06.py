@@ -247,3 +247,43 @@ def test_height_of_a_line_is_where_it_crosses_the_axis():
     share = 1.2 / 2.2
     height = descent_escape.passing_height(start)
     assert height == pytest.approx(0.3 * (1 - share), rel=1e-12)
+
+
+def test_a_stable_step_can_leap_to_a_small_negative_target():
+    r, n_layers, step_size = -0.1, 101, 0.9
+    assert 1 / (2 * (1 + abs(r))) < step_size < 1 / (n_layers * abs(r) ** (2 - 2 / 101))
+    run = linear.gradient_descent(
+        np.zeros((n_layers, 1, 1)),
+        np.array([[r]]),
+        np.eye(1),
+        step_size=step_size,
+        n_steps=400,
+        tol=1e-20,
+    )
+    assert run.outcome == "converged"
+
+
+def test_a_defective_target_is_learned_where_minus_the_identity_is_not():
+    defective = np.array([[-1.0, 0.3], [0.0, -1.0]])
+    runs = [
+        linear.gradient_descent(
+            np.zeros((8, 2, 2)), R, np.eye(2), step_size=0.02, n_steps=20_000, tol=1e-16
+        )
+        for R in (defective, -np.eye(2))
+    ]
+    assert runs[0].outcome == "converged"
+    assert runs[1].excess_risk.min() >= 2.0
+
+
+@pytest.mark.parametrize("factor", [1.5, 2.5])
+def test_an_exceptional_start_converges_above_the_largest_stable_step(factor):
+    R, n_layers = np.diag([1.0, 0.5]), 8  # the eigenvalue 1 has nothing to learn
+    run = linear.gradient_descent(
+        np.zeros((n_layers, 2, 2)),
+        R,
+        np.eye(2),
+        step_size=factor / n_layers,
+        n_steps=5000,
+        tol=1e-20,
+    )
+    assert run.outcome == "converged"

@@ -36,7 +36,6 @@ def measure():
         "smallest_unstable": [_first_false(row) for row in arrived],
         "n_steps": N_STEPS,
         "parked_factor": 3.0,
-        "parked_layer": parked.A[0, 0, 0] + 1.0,
         "parked_risk": parked.excess_risk[-1],
     }
 
