@@ -10,7 +10,7 @@ the keys and shapes of the parameters.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from identity_edu.backend import as_floating
+from identity_edu.backend import array_namespace, as_floating
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def evaluate(net, X, *, batch_size=1024):
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1; got {batch_size}.")
     X = _as_input(net, X)
-    xp, _ = as_floating(X)
+    xp = array_namespace(X)
     outputs = []
     for start in range(0, max(len(X), 1), batch_size):
         h = X[start : start + batch_size]
@@ -246,13 +246,12 @@ def _accumulate(grad, more):
 
 def _as_input(net, X):
     """Refuse an input that would change the dtype or the device on the way."""
-    if not net.params:
-        return as_floating(X)[1][0]
-    array = next(iter(net.params.values()))
-    _, (X, _) = as_floating(X, array[:0])
-    if X.dtype != array.dtype:
-        raise TypeError(
-            f"X must have the dtype of the net's parameters, {array.dtype}; got "
-            f"{X.dtype}."
-        )
+    _, (X,) = as_floating(X)
+    for name, array in net.params.items():
+        array_namespace(X, array)
+        if X.dtype != array.dtype:
+            raise TypeError(
+                f"X must have the dtype of the net's parameters; got {X.dtype}, and "
+                f"{name} is {array.dtype}."
+            )
     return X

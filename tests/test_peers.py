@@ -1,0 +1,106 @@
+"""PyTorch, as an independent judge of every gradient written by hand."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from identity_edu import nets, ops, relu
+from identity_edu.optim import SGD
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+RTOL = 1e-10
+
+
+def tensors(*arrays):
+    return [torch.tensor(a, requires_grad=True) for a in arrays]
+
+
+def assert_close(ours, theirs):
+    """Compare relative to the largest entry."""
+    theirs = theirs.detach().numpy()
+    scale = np.abs(theirs).max(initial=0.0)
+    assert ours.shape == theirs.shape
+    assert np.abs(ours - theirs).max(initial=0.0) <= RTOL * scale
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 4, 3), (64, 100, 10)])
+def test_dense_and_relu_agree_with_pytorch(rng, shape):
+    n, d, r = shape
+    X, W, b = (rng.standard_normal(s) for s in ((n, d), (r, d), (r,)))
+    delta = rng.standard_normal((n, r))
+    t_X, t_W, t_b = tensors(X, W, b)
+    hidden = torch.nn.functional.linear(t_X, t_W, t_b)
+    torch.relu(hidden).backward(torch.tensor(delta))
+    Z = ops.dense(X, W, b)
+    assert_close(Z, hidden)
+    grads = ops.dense_backward(ops.relu_backward(delta, Z), X, W, b)
+    for ours, theirs in zip(grads, (t_X, t_W, t_b), strict=True):
+        assert_close(ours, theirs.grad)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 30.0])
+def test_losses_agree_with_pytorch(rng, scale):
+    scores, Y = scale * rng.standard_normal((2, 20, 10))
+    labels = rng.integers(10, size=20)
+    (t,) = tensors(scores)
+    loss = torch.nn.functional.cross_entropy(t, torch.tensor(labels))
+    loss.backward()
+    assert ops.softmax_cross_entropy(scores, labels) == pytest.approx(
+        loss.item(), rel=RTOL
+    )
+    assert_close(ops.softmax_cross_entropy_backward(scores, labels), t.grad)
+    (t,) = tensors(scores)
+    loss = torch.nn.functional.mse_loss(t, torch.tensor(Y), reduction="sum") / len(Y)
+    loss.backward()
+    assert ops.squared_loss(scores, Y) == pytest.approx(loss.item(), rel=RTOL)
+    assert_close(ops.squared_loss_backward(scores, Y), t.grad)
+
+
+def torch_forward(params, X, widths, *, skip):
+    """Write the net down a second time, as PyTorch users would."""
+    h = X
+    for i, (n_in, n_out) in enumerate(pairwise(widths)):
+        U, s, V = (params[f"blocks.{i}.{name}"] for name in "UsV")
+        branch = torch.relu(h @ U.T + s) @ V.T
+        padded = torch.nn.functional.pad(h, (0, max(0, n_out - n_in)))
+        h = padded[:, :n_out] + branch if skip else branch
+    return h @ params["readout.W"].T + params["readout.b"]
+
+
+@pytest.mark.parametrize("init", ["near_identity", "he"])
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("widths", [[8, 8], [8, 12, 12, 5], [8] * 21])
+def test_gradients_agree_with_pytorch(rng, widths, skip, init):
+    net = relu.init_net(rng, widths, n_outputs=3, skip=skip, init=init)
+    for name, array in net.params.items():
+        if name.endswith((".s", ".b")):
+            array[:] = 0.1 * rng.standard_normal(array.shape)
+    X, labels = rng.standard_normal((30, widths[0])), rng.integers(3, size=30)
+    scores, cache = nets.forward(net, X)
+    grad_scores = ops.softmax_cross_entropy_backward(scores, labels)
+    *_, (grad_X, _) = nets.backward_sweep(net, cache, grad_scores)
+    grad = nets.backward(net, cache, grad_scores)
+
+    params = {k: torch.tensor(a, requires_grad=True) for k, a in net.params.items()}
+    (t_X,) = tensors(X)
+    t_scores = torch_forward(params, t_X, widths, skip=skip)
+    torch.nn.functional.cross_entropy(t_scores, torch.tensor(labels)).backward()
+    assert_close(scores, t_scores)
+    assert_close(grad_X, t_X.grad)
+    for name, theirs in params.items():
+        assert_close(grad[name], theirs.grad)
+
+
+def test_momentum_and_decay_agree_with_pytorch(rng):
+    W, grads = rng.standard_normal((4, 3)), rng.standard_normal((10, 4, 3))
+    p = {"W": W.copy()}
+    ours = SGD(p, 0.1, momentum=0.9, weight_decay=0.01)
+    (t,) = tensors(W)
+    theirs = torch.optim.SGD([t], lr=0.1, momentum=0.9, weight_decay=0.01)
+    for g in grads:
+        ours.step({"W": g})
+        t.grad = torch.tensor(g)
+        theirs.step()
+    assert_close(p["W"], t)
