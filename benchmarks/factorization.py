@@ -1,24 +1,19 @@
 """What a near-identity factorization costs beside one SVD of the same map.
 
 The SVD, both routes of the package and SciPy's real Schur route alternate in one
-process, for several widths. OpenBLAS picks its kernels when it is loaded, and the
-variable OPENBLAS_CORETYPE can force older ones: so each setting, the variable as found
-and removed, has a child process of its own.
+process, for several widths, once with each BLAS setting (`children`).
 
 Promised for the default method, in SVDs: at most 3 at width 64, 2.5 at 256, 2.6 at
 1024.
 """
 
-import json
 import os
 import statistics
-import subprocess
-import sys
 import time
 
 import numpy as np
+from children import VARIABLE, measure_both_ways
 from scipy.linalg import schur
-from threadpoolctl import threadpool_info
 
 from identity_edu import data
 from identity_edu.experiments import write_result
@@ -29,7 +24,6 @@ SEED = 51
 N_LAYERS = 8
 RUNS = {64: 200, 256: 40, 1024: 7}  # width, and how often each is timed
 PROMISED = {64: 3.0, 256: 2.5, 1024: 2.6}
-VARIABLE = "OPENBLAS_CORETYPE"
 
 
 def schur_route(R, n_layers):
@@ -104,14 +98,11 @@ def measure():
     Returns
     -------
     dict
-        The architecture that OpenBLAS uses, its threads, and for each width and peer
-        the median and minimum in seconds and the median ratio to the SVD.
+        For each width and peer the median and minimum in seconds and the median ratio
+        to the SVD.
     """
     rng = np.random.default_rng(SEED)
-    pools = [p for p in threadpool_info() if p["user_api"] == "blas"]
-    pool = next(p for p in pools if "numpy" in p["filepath"])
-    found = {key: pool.get(key) for key in ("architecture", "num_threads", "version")}
-    found["widths"] = {}
+    found = {"widths": {}}
     for d, n_runs in RUNS.items():
         R = data.random_map(rng, d, condition=10.0)
         seconds = {name: [] for name in PEERS}
@@ -152,29 +143,6 @@ def _summary(seconds):
     }
 
 
-def measure_in_a_child(*, without_variable):
-    """Measure in a fresh process, with the BLAS setting as found or without it.
-
-    Parameters
-    ----------
-    without_variable : bool
-        Remove OPENBLAS_CORETYPE from the child's environment.
-
-    Returns
-    -------
-    dict
-        As `measure`.
-    """
-    environment = dict(os.environ)
-    if without_variable:
-        environment.pop(VARIABLE, None)
-    command = [sys.executable, __file__, "--child"]
-    done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
-    return json.loads(done.stdout)
-
-
 def print_table(setting, found):
     """Print one row for each width and peer.
 
@@ -182,7 +150,7 @@ def print_table(setting, found):
     ----------
     setting : str
     found : dict
-        From `measure`.
+        From `measure`, and about the BLAS.
     """
     threads = f"{found['num_threads']} threads"
     print(f"{setting}: OpenBLAS for {found['architecture']}, {threads}")
@@ -198,16 +166,14 @@ def print_table(setting, found):
 
 def main():
     """Measure with both settings, print the table and write the results file."""
-    settings = {"as found": False, f"without {VARIABLE}": True}
     values = {
         "n_layers": N_LAYERS,
         "promised_ratio": {str(d): limit for d, limit in PROMISED.items()},
         "coretype_as_found": os.environ.get(VARIABLE, ""),
-        "settings": {},
+        "settings": measure_both_ways(__file__, measure),
     }
-    for setting, removed in settings.items():
-        values["settings"][setting] = measure_in_a_child(without_variable=removed)
-        print_table(setting, values["settings"][setting])
+    for setting, found in values["settings"].items():
+        print_table(setting, found)
     path = write_result(
         "benchmark_factorization",
         values,
@@ -219,7 +185,4 @@ def main():
 
 
 if __name__ == "__main__":
-    if "--child" in sys.argv:
-        print(json.dumps(measure()))
-    else:
-        main()
+    main()

@@ -110,7 +110,7 @@ def test_a_width_too_small_is_refused_and_the_advice_works(seed):
     i, j = map(int, re.findall(r"example (\d+)", message))
     assert i != j
     assert 0 <= min(i, j) <= max(i, j) < 10_000
-    margin = float(re.search(r"margin is ([-\de.]+) of", message)[1])
+    margin = float(re.search(r"margin is ([-\de.]+)\. ", message)[1])
     assert margin < 1e-7
     width = int(re.search(r"Try width=(\d+)\.$", message)[1])
     net, _ = memorization.memorize(X, labels, n_classes=10, width=width, rng=rng)
@@ -193,7 +193,9 @@ def test_equal_examples_need_equal_labels(rng):
 def test_a_point_behind_another_cannot_be_helped_by_width(rng):
     X, labels = sample(rng, 30, 100)
     X[8] = 0.5 * X[21]
-    with pytest.raises(ValueError, match=r"example 8 and example 21 .* No width helps"):
+    with pytest.raises(
+        ValueError, match=r"example 8 must .* example 21 by .* No width helps"
+    ):
         memorization.memorize(X, labels, n_classes=10, width=60, rng=rng)
 
 

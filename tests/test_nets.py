@@ -122,6 +122,18 @@ def test_a_parameter_that_is_used_twice_collects_both_gradients(rng):
     assert order == pytest.approx(2.0, abs=0.1)
 
 
+def test_a_skip_may_have_parameters_of_its_own(rng):
+    params = {name: rng.standard_normal((3, 4)) for name in ("branch", "skip")}
+    branch, skip = (nets.Layer(ops.dense, ops.dense_backward, (n,)) for n in params)
+    net = nets.Net((nets.Block((branch,), skip=(skip,)),), params)
+    X, delta = rng.standard_normal((5, 4)), rng.standard_normal((5, 3))
+    output, cache = nets.forward(net, X)
+    np.testing.assert_allclose(output, X @ (params["branch"] + params["skip"]).T)
+    grad = nets.backward(net, cache, delta)
+    for name in params:
+        np.testing.assert_allclose(grad[name], delta.T @ X, rtol=1e-12)
+
+
 @pytest.mark.parametrize("batch_size", [1, 2, 5, 1000])
 def test_evaluation_in_batches_equals_the_forward_pass(rng, batch_size):
     net, X = net_away_from_kinks(rng, [4, 6, 3], n_outputs=2)

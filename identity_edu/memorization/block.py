@@ -97,7 +97,7 @@ def memorizing_block(H, subset, targets):
     xp, (H, targets) = as_floating(H, targets)
     subset = to_numpy(subset)
     _check_subset(H, subset, targets)
-    U = H[subset]
+    U = H[xp.asarray(subset)]
     own = xp.sum(U * U, axis=1)
     margins = own - _largest_other_score(xp, H, subset, U)
     _check_margins(xp, H, subset, own, margins)
@@ -112,7 +112,8 @@ def _largest_other_score(xp, H, subset, U):
     for start in range(0, len(H), ROWS_AT_ONCE):
         scores = H[start : start + ROWS_AT_ONCE] @ U.T
         columns = np.flatnonzero((subset >= start) & (subset < start + len(scores)))
-        scores[subset[columns] - start, columns] = -math.inf
+        own_rows = subset[columns] - start
+        scores[xp.asarray(own_rows), xp.asarray(columns)] = -math.inf
         largest = xp.maximum(largest, scores.max(axis=0))
     return largest
 

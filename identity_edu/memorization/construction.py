@@ -8,6 +8,7 @@ from identity_edu.backend import as_floating, to_numpy
 from identity_edu.memorization.block import MarginError, memorizing_block
 from identity_edu.memorization.width import width_to_try
 from identity_edu.nets import Net
+from identity_edu.ops import relu
 from identity_edu.relu import dense_block, residual_block
 
 
@@ -56,26 +57,17 @@ def memorize(X, labels, *, n_classes, width, rng):
     A_0 = xp.asarray(random_projection(rng, X.shape[1], width), dtype=X.dtype)
     q = xp.asarray(surrogate_labels(rng, n_classes, width), dtype=X.dtype)
     readout = _readout(xp, q)
-    H = (X @ A_0.T)[distinct]
-    targets = q[labels[distinct]]
+    H = (X @ A_0.T)[xp.asarray(distinct)]
+    targets = q[xp.asarray(labels[distinct])]
 
     blocks, params = [dense_block("input", bias=False)], {"input.W": A_0}
     margin = math.inf
-    for start in range(0, len(H), width):
-        subset = np.arange(start, min(start + width, len(H)))
-        try:
-            block = memorizing_block(H, subset, targets[subset])
-        except MarginError as error:
-            i, j = (distinct[index] for index in error.pair)
-            is_moved = error.pair[1] < start
-            rival = None if is_moved else to_numpy(X[j])
-            wider = width_to_try(to_numpy(X[i]), rival, len(H), n_classes, width)
-            raise ValueError(_advice(error, (i, j), is_moved, width, wider)) from None
-        _append(blocks, params, f"blocks.{start // width}", block)
-        margin = min(margin, float(block.margins.min()))
-        # By the margins just measured, the block adds exactly 0 to all other points.
-        scores = xp.maximum(H[subset] @ block.U.T + block.s, 0)
-        H[subset] += scores @ block.V.T
+    try:
+        for i, block in enumerate(_moving_blocks(H, targets, width)):
+            _append(blocks, params, f"blocks.{i}", block)
+            margin = min(margin, float(block.margins.min()))
+    except MarginError as error:
+        raise ValueError(_advice(error, X, distinct, n_classes, width)) from None
     _append(blocks, params, "output", readout)
     return Net(tuple(blocks), params), margin
 
@@ -160,6 +152,17 @@ def _readout(xp, q):
         ) from None
 
 
+def _moving_blocks(H, targets, width):
+    """Yield block after block; `H` becomes what the points are behind each."""
+    for start in range(0, len(H), width):
+        stop = min(start + width, len(H))
+        block = memorizing_block(H, np.arange(start, stop), targets[start:stop])
+        yield block
+        # The margins just measured say that it adds exactly 0 to all other points.
+        scores = relu(H[start:stop] @ block.U.T + block.s)
+        H[start:stop] += scores @ block.V.T
+
+
 def _append(blocks, params, name, block):
     """Add one memorizing block to a net under construction."""
     n_out, _ = block.V.shape
@@ -184,20 +187,23 @@ def _first_occurrences(X, labels):
     return np.array(distinct)
 
 
-def _advice(error, pair, is_moved, width, wider):
+def _advice(error, X, distinct, n_classes, width):
     """Say which examples are too close, by how much, and what would help."""
-    i, j = pair
-    rival = f"example {j}" + (", moved to its class already," if is_moved else "")
+    i, j = (int(distinct[index]) for index in error.pair)
+    is_moved = error.pair[1] < error.pair[0] // width * width
+    rival = None if is_moved else to_numpy(X[j])
+    wider = width_to_try(to_numpy(X[i]), rival, len(distinct), n_classes, width)
     remedy = (
         f"Try width={wider}."
         if wider
-        else "No width helps, because they do so before the projection as well: scale "
-        "the inputs to one length (unit_rows), or move examples that coincide apart."
+        else "No width helps, because they are as close before the projection: scale "
+        "the inputs to one length (unit_rows)."
     )
     return (
-        f"at width {width}, example {i} and {rival} are too close: the margin is "
-        f"{error.margin:.3g} of the squared norm, and must be above "
-        f"{error.required:.1e}. {remedy}"
+        f"at width {width}, example {i} must stand out from example {j}"
+        f"{', moved to its class already,' if is_moved else ''} by a margin above "
+        f"{error.required:.1e} of its squared norm; the margin is {error.margin:.3g}. "
+        f"{remedy}"
     )
 
 
