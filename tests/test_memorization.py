@@ -64,6 +64,16 @@ def test_a_block_sees_rivals_in_every_tile_of_rows(rng):
         assert refusal.value.margin == pytest.approx(-0.5)
 
 
+def test_equal_points_name_each_other(rng):
+    H = memorization.unit_rows(rng.standard_normal((9, 5)))
+    H[6] = H[2]
+    for point, twin in ((2, 6), (6, 2)):
+        with pytest.raises(memorization.MarginError) as refusal:
+            memorization.memorizing_block(H, np.array([point]), np.zeros((1, 5)))
+        assert refusal.value.pair == (point, twin)
+        assert refusal.value.margin == pytest.approx(0.0, abs=1e-14)
+
+
 def test_targets_of_another_width_start_from_the_fitted_point(rng):
     H = memorization.unit_rows(rng.standard_normal((4, 3)))
     for r in (2, 5):
@@ -158,6 +168,29 @@ def test_one_point_stands_alone(rng):
     )
 
 
+def test_the_margin_is_that_of_the_points_as_each_block_meets_them(rng):
+    X, labels = sample(rng, 100, 200, n_classes=3)
+    net, margin = memorization.memorize(X, labels, n_classes=3, width=32, rng=rng)
+    states = relu.block_states(*relu.forward(net, X))[1:-1]  # behind the projection
+    found = []
+    for start, H in zip(range(0, 100, 32), states, strict=False):
+        scores = H[start : start + 32] @ H.T
+        own = np.arange(len(scores))
+        squares = scores[own, start + own].copy()
+        scores[own, start + own] = -np.inf
+        found.append((squares - scores.max(axis=1)).min())
+    assert margin == pytest.approx(min(found), rel=1e-9)
+    moved_first = memorization.unit_rows(states[1][:32])
+    np.testing.assert_allclose(moved_first, states[-1][:32], rtol=1e-9)
+
+
+def test_at_the_inputs_width_nothing_is_distorted_and_the_advice_says_so(rng):
+    X, labels = data.load_digits()
+    X = memorization.unit_rows(X)
+    with pytest.raises(ValueError, match=r"at width 63, .* Try width=64\.$"):
+        memorization.memorize(X, labels, n_classes=10, width=63, rng=rng)
+
+
 @pytest.mark.parametrize("kind", ["true", "random"])
 def test_all_digits_are_memorised_with_true_and_with_random_labels(rng, kind):
     X, labels = data.load_digits()
@@ -192,6 +225,7 @@ def test_equal_examples_need_equal_labels(rng):
 
 def test_a_point_behind_another_cannot_be_helped_by_width(rng):
     X, labels = sample(rng, 30, 100)
+    X[3], labels[3] = X[1], labels[1]  # the indices named are those of the sample
     X[8] = 0.5 * X[21]
     with pytest.raises(
         ValueError, match=r"example 8 must .* example 21 by .* No width helps"
@@ -319,6 +353,13 @@ def test_sufficient_width_follows_its_formula_and_suffices(rng):
     k = memorization.sufficient_width(1000, 1.0, n_classes=10)
     pairs = (1000 * 999 / 2 + 1000 * 10) / 0.01
     assert k == int(np.ceil(2 * np.log(pairs) / -np.log(0.75)))
+    base = 1 + (0.5 - 0.1) ** 2 / 0.75
+    kept = memorization.sufficient_width(1000, 1.0, n_classes=10, margin=0.1)
+    assert kept == int(np.ceil(2 * np.log(pairs) / np.log(base)))
+    far = memorization.sufficient_width(
+        1000, 3.9, n_classes=10
+    )  # the surrogates decide
+    assert far == int(np.ceil(2 * np.log(pairs) / np.log(2)))
     X, labels = sample(rng, 1000, 300)
     rho = 2 - 2 * np.sort(X @ X.T, axis=1)[:, -2].max()
     k = memorization.sufficient_width(1000, rho, n_classes=10, margin=0.1)

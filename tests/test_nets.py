@@ -27,9 +27,7 @@ def net_away_from_kinks(rng, widths, **options):
     for name, array in net.params.items():
         if name.endswith(".s"):
             array[:] = np.where(np.arange(array.size) % 2, -2.0, 2.0)
-        elif name.endswith(".U"):
-            array *= 0.25
-        elif name.endswith(".V") and options.get("skip", True):
+        elif name.endswith((".U", ".V") if options.get("skip", True) else ".U"):
             array *= 0.25
     return net, 0.5 * rng.uniform(-1, 1, (5, widths[0]))
 

@@ -53,6 +53,18 @@ def test_one_seed_gives_one_run():
         np.testing.assert_array_equal(array, second[0].params[name])
 
 
+def test_the_order_of_the_examples_is_drawn_anew():
+    ends = []
+    for seed in (3, 4):
+        net, _, optimiser = run(0, n_epochs=0)
+        order = np.random.default_rng(seed)
+        examples = blobs(np.random.default_rng(0))
+        settings = {"n_epochs": 1, "batch_size": 8, "rng": order}
+        list(train.epochs(net, examples, optimiser, **settings))
+        ends.append(net.params["readout.W"])
+    assert not np.array_equal(*ends)
+
+
 def test_a_loss_that_is_not_finite_stops_with_step_and_rate():
     with pytest.raises(FloatingPointError, match=r"at step \d+, learning rate 1e\+200"):
         run(0, rate=1e200)
