@@ -170,18 +170,18 @@ def test_one_point_stands_alone(rng):
 
 def test_the_margin_is_that_of_the_points_as_each_block_meets_them(rng):
     X, labels = sample(rng, 100, 200, n_classes=3)
-    net, margin = memorization.memorize(X, labels, n_classes=3, width=32, rng=rng)
+    net, margin = memorization.memorize(X, labels, n_classes=3, width=48, rng=rng)
     states = relu.block_states(*relu.forward(net, X))[1:-1]  # behind the projection
     found = []
-    for start, H in zip(range(0, 100, 32), states, strict=False):
-        scores = H[start : start + 32] @ H.T
+    for start, H in zip(range(0, 100, 48), states, strict=False):
+        scores = H[start : start + 48] @ H.T
         own = np.arange(len(scores))
         squares = scores[own, start + own].copy()
         scores[own, start + own] = -np.inf
         found.append((squares - scores.max(axis=1)).min())
     assert margin == pytest.approx(min(found), rel=1e-9)
-    moved_first = memorization.unit_rows(states[1][:32])
-    np.testing.assert_allclose(moved_first, states[-1][:32], rtol=1e-9)
+    moved_first = memorization.unit_rows(states[1][:48])
+    np.testing.assert_allclose(moved_first, states[-1][:48], rtol=1e-9)
 
 
 def test_at_the_inputs_width_nothing_is_distorted_and_the_advice_says_so(rng):
