@@ -95,3 +95,55 @@ def norm_bound_as_printed(R, n_layers):
     """
     root = math.sqrt(math.pi) + math.sqrt(3.0 * log_condition(R))
     return 2.0 * root**2 / n_layers
+
+
+def memorizing_block_as_printed(H, subset, targets, rho):
+    r"""Build the block of Lemma B.1, with its one threshold :math:`1 - 2\rho'`.
+
+    Printed hypotheses: squared norms within :math:`\rho'` of 1, and squared distances
+    of at least :math:`3\rho'` from the points that move. Two such points may score
+    above the threshold on each other, since their product may be
+    :math:`1 + \rho' - 3\rho'/2`; with :math:`6\rho'` they cannot.
+
+    Parameters
+    ----------
+    H : array, shape (n, k)
+    subset : int array, shape (m,)
+    targets : array, shape (m, k)
+    rho : float > 0
+        :math:`\rho'`.
+
+    Returns
+    -------
+    tuple of array
+        ``(U, s, V)`` of the block :math:`h \mapsto h + V\,\mathrm{relu}(Uh + s)`.
+
+    References
+    ----------
+    Hardt & Ma (2017), Lemma B.1.
+    """
+    xp, (H, targets) = as_floating(H, targets)
+    threshold = 1.0 - 2.0 * rho
+    U = H[subset]
+    heights = xp.sum(U * U, axis=1) - threshold
+    s = xp.full(len(U), -threshold, dtype=H.dtype)
+    return U, s, ((targets - U) / heights[:, None]).T
+
+
+def random_projection_as_printed(rng, d, k):
+    r"""Draw the projection with entries N(0, 1): images come out :math:`\sqrt k` long.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    d, k : int >= 1
+
+    Returns
+    -------
+    array, shape (k, d)
+
+    References
+    ----------
+    Hardt & Ma (2017), section 3; :math:`N(0, 1/k)` keeps lengths on average.
+    """
+    return rng.standard_normal((k, d))

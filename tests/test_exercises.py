@@ -30,10 +30,13 @@ from identity_edu.grading.wrong_answers import load_wrong_answers
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPECTED = {
+    "02_backprop_by_hand",
     "03_risk_and_gradient",
     "04_no_bad_valleys",
     "05_near_identity_factors",
     "06_does_descent_find_it",
+    "07_relu_residual_nets",
+    "08_memorising_any_sample",
 }
 NAMES = assignment_names(ROOT)
 # Commands and pictures, not functions of arrays that return arrays.

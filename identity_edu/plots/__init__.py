@@ -5,7 +5,13 @@ computes nothing. Colours are the Okabe-Ito palette, which colour-blind readers 
 tell apart, and lines differ in dash or marker as well.
 """
 
+from identity_edu.plots.backprop import cost_of_slopes, kink_errors
 from identity_edu.plots.cover import cover_figure
+from identity_edu.plots.depth import (
+    difference_by_depth,
+    length_factors,
+    lengths_by_depth,
+)
 from identity_edu.plots.descent import (
     descent_runs,
     eigenvalue_paths,
@@ -20,25 +26,50 @@ from identity_edu.plots.linear import (
     slope_cloud,
     slopes_along_descent,
 )
+from identity_edu.plots.memorization import (
+    accuracy_dots,
+    margin_costs,
+    moved_points,
+    width_and_size,
+)
+from identity_edu.plots.relu import (
+    accuracy_by_depth,
+    cosine_gaps,
+    digit_gallery,
+    states_as_images,
+)
 from identity_edu.plots.style import COLOURS, new_figure, use_book_style
 from identity_edu.plots.toolbox import digits_kept, polar_steps
 
 __all__ = [
     "COLOURS",
+    "accuracy_by_depth",
+    "accuracy_dots",
+    "cosine_gaps",
+    "cost_of_slopes",
     "cover_figure",
     "descent_runs",
+    "difference_by_depth",
     "difference_errors",
+    "digit_gallery",
     "digits_kept",
     "eigenvalue_paths",
     "escape_waits",
     "gradient_by_layer",
+    "kink_errors",
     "landscapes",
     "layer_norms",
+    "length_factors",
+    "lengths_by_depth",
     "letter_through_layers",
+    "margin_costs",
+    "moved_points",
     "new_figure",
     "polar_steps",
     "slope_cloud",
     "slopes_along_descent",
+    "states_as_images",
     "step_size_sweep",
     "use_book_style",
+    "width_and_size",
 ]
