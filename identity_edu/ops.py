@@ -3,7 +3,8 @@ r"""The pieces of a network, each function beside its hand-written derivative.
 ``f(X, ...)`` maps a batch of rows, and ``f_backward(grad_Y, X, ...)`` takes the
 gradient of a loss with respect to the output of `f` and returns the gradients with
 respect to its arguments, in their order. It needs the arguments again and nothing
-else, so a cache is a list of inputs. Chapter 02 derives every line.
+else, so a cache is a list of inputs. A loss comes last, so its backward function takes
+its arguments alone. Chapter 02 derives every line.
 
 Papers write :math:`y = Wx + b` for a column; examples are rows here, so the same map
 is ``X @ W.T + b``.

@@ -183,19 +183,24 @@ def test_two_inputs_are_compared_as_the_chapter_says(rng, skip, init):
     for degree, found_angles, found in zip(degrees, angles, shares, strict=True):
         turn = math.radians(degree)
         X = np.stack([x, math.cos(turn) * x + math.sin(turn) * across])
-        output, cache = relu.forward(net, X)
+        output, _ = relu.forward(net, X)
         cosine = output[0] @ output[1] / math.prod(np.linalg.norm(output, axis=1))
         assert math.cos(math.radians(found_angles[-1])) == pytest.approx(cosine)
-        lengths = [
-            block_lengths(net, cache, weights[:, None] * g)
-            for weights in np.array([[1.0, -1.0], [1.0, 0.0], [0.0, 1.0]])
+        pulls = [
+            block_gradients(net, relu.forward(net, x[None])[1], sign * g[None])
+            for x, sign in zip(X, (1.0, -1.0), strict=True)
         ]
-        expected = lengths[0] / (lengths[1] + lengths[2])
+        expected = np.linalg.norm(pulls[0] + pulls[1], axis=1) / 2
         np.testing.assert_allclose(found, expected, rtol=1e-9)
+        cosines = np.sum(pulls[0] * pulls[1], axis=1)
+        np.testing.assert_allclose(found**2, (1 + cosines) / 2, atol=1e-12)
 
 
-def block_lengths(net, cache, G):
-    """Return the length of every block's gradient, the first block first."""
+def block_gradients(net, cache, G):
+    """Return the direction of every block's U and V gradient, the first block first."""
     sweep = [grad for _, grad in relu.backward_sweep(net, cache, G)]
-    squares = [sum(np.sum(part**2) for part in grad.values()) for grad in sweep]
-    return np.sqrt(squares[::-1])
+    flat = [
+        np.concatenate([part.ravel() for name, part in grad.items() if name[-1] != "s"])
+        for grad in reversed(sweep)
+    ]
+    return np.array([v / np.linalg.norm(v) for v in flat])

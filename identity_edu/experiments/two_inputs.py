@@ -1,10 +1,10 @@
 """What a hundred blocks keep of the difference between two inputs.
 
 Pairs of inputs at three angles run through random nets. After each block: the angle
-between the two signals. At each block: the share of its gradient that is left when one
-input asks the output to move along g and the other asks for the opposite. 0 means that
-the two demands cancel, 1 that both pull at the parameters in the same direction. Shown
-in chapter 01.
+between the two signals. At each block: the share of the gradient of its two matrices
+that is left when one input asks the output to move along g and the other asks for the
+opposite, with both gradients scaled to length 1. 0 means that the two demands cancel, 1
+that both pull at the matrices in the same direction. Shown in chapter 01.
 """
 
 import numpy as np
@@ -68,33 +68,37 @@ def compare(net, rng, degrees=DEGREES):
 
 def _quoted(residual, plain, large):
     """Pick the numbers that the chapter states."""
-    near, across, _ = residual["shares"].mean(axis=1)
     return {
         "angle-plain": plain["angles"][:, -1].max(),
         "angle-large": large["angles"][:, -1].max(),
         "share-last": plain["shares"][:, -1].max(),
         "share-near": plain["shares"][0, 0],
-        "share-kept": near,
-        "share-across": across,
+        "share-kept": residual["shares"][0].mean(),
     }
 
 
 def _run(net, x, g):
-    """Return the signal at every block, and every block's gradient as one vector."""
+    """Return the signal at every block, and the gradient of each one's U and V."""
     output, cache = relu.forward(net, x[None])
     grads = [grad for _, grad in relu.backward_sweep(net, cache, g[None])]
-    flat = [np.concatenate([part.ravel() for part in grad.values()]) for grad in grads]
+    flat = [
+        np.concatenate([part.ravel() for part in grad.values() if part.ndim == 2])
+        for grad in grads
+    ]
     return np.concatenate(relu.block_states(output, cache)), np.array(flat[::-1])
 
 
 def _angles(states, others):
     """Twice the angle whose tangent is half the chord's; exact for small angles too."""
-    u, v = (s / np.linalg.norm(s, axis=1, keepdims=True) for s in (states, others))
+    u, v = _unit(states), _unit(others)
     chord, sum_ = np.linalg.norm(u - v, axis=1), np.linalg.norm(u + v, axis=1)
     return np.degrees(2 * np.arctan2(chord, sum_))
 
 
 def _shares(pull, other):
-    """Divide the length of the difference by the sum of the lengths."""
-    lengths = np.linalg.norm(pull, axis=1) + np.linalg.norm(other, axis=1)
-    return np.linalg.norm(pull - other, axis=1) / lengths
+    """Halve the length of the difference of the two directions."""
+    return np.linalg.norm(_unit(pull) - _unit(other), axis=1) / 2
+
+
+def _unit(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)

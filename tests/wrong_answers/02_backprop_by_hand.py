@@ -108,6 +108,38 @@ def smooth_backward(grad_Y, X, c):
 """,
             r"loses digits|entry \[",
         ),
+        WrongAnswer(
+            "central-difference-quotient",
+            """
+def smooth_backward(grad_Y, X, c):
+    return (
+        numerics.difference_gradient(lambda M: np.sum(grad_Y * smooth(M, c)), X, 1.0),
+        numerics.difference_gradient(lambda k: np.sum(grad_Y * smooth(X, k)), c, 1.0),
+    )
+""",
+            r"gradient in X, row 0",
+        ),
+        WrongAnswer(
+            "turned-weights",
+            """
+def smooth_backward(grad_Y, X, c):
+    d = X.shape[1]
+    grad_c = [np.sum(grad_Y[:, k:] * X[:, : d - k]) for k in range(len(c))]
+    return smooth(grad_Y, c[::-1]), np.array(grad_c)
+""",
+            r"turned round, but every entry",
+        ),
+        WrongAnswer(
+            "slopes-of-the-weights-reversed",
+            """
+def smooth_backward(grad_Y, X, c):
+    d = X.shape[1]
+    grad_X = smooth(grad_Y[:, ::-1], c)[:, ::-1]
+    grad_c = [np.sum(grad_Y[:, k:] * X[:, : d - k]) for k in range(len(c))]
+    return grad_X, np.array(grad_c)[::-1]
+""",
+            r"weight of the entry itself",
+        ),
     ],
     "filter-why-answer": [
         WrongAnswer("says-100", "filter_why = 100", r"what cancels"),
@@ -199,10 +231,33 @@ def gate_backward(grad_Y, X, W):
 """,
             r"gradient in W: entry",
         ),
+        WrongAnswer(
+            "difference-quotient",
+            """
+def gate_backward(grad_Y, X, W):
+    return (
+        numerics.difference_gradient(
+            lambda M: np.sum(grad_Y * M * (M @ W.T)), X, 1.0
+        ),
+        (grad_Y * X).T @ X,
+    )
+""",
+            r"gradient in X, row",
+        ),
+        WrongAnswer(
+            "wrong-factor-in-the-weight",
+            """
+def gate_backward(grad_Y, X, W):
+    grad_X = grad_Y * (X @ W.T) + (grad_Y * X) @ W
+    return grad_X, (grad_Y * (X @ W.T)).T @ X
+""",
+            r"Which of the two",
+        ),
     ],
     "gate-why-answer": [
-        WrongAnswer("says-one", "gate_why = 1", r"put W = 1"),
-        WrongAnswer("says-zero", "gate_why = 0", r"skew"),
+        WrongAnswer("says-one", "gate_why = 1", r"slope of x \* x"),
+        WrongAnswer("says-twenty", "gate_why = 20", r"does not add"),
+        WrongAnswer("says-two", "gate_why = 2", r"one gate"),
         WrongAnswer("says-a-word", 'gate_why = "twice"', r"must be a number"),
     ],
     "logistic-answer": [
@@ -304,6 +359,27 @@ def logistic_loss(scores, labels):
     return np.logaddexp(0, -m).mean(), -labels * np.exp(-np.logaddexp(0, -m)) / len(m)
 """,
             r"smaller slope",
+        ),
+        WrongAnswer(
+            "labels-zero-and-one",
+            """
+def logistic_loss(scores, labels):
+    m = labels * scores
+    p = np.exp(-np.logaddexp(0, -scores))
+    return np.logaddexp(0, -m).mean(), (p - labels) / len(m)
+""",
+            r"fits labels 0 and 1",
+        ),
+        WrongAnswer(
+            "one-largest-exponent-for-all",
+            """
+def logistic_loss(scores, labels):
+    m = labels * scores
+    top = max(0.0, np.max(-m))
+    total = np.log(np.exp(-top) + np.exp(-m - top)) + top
+    return total.mean(), -labels * np.exp(-np.logaddexp(0, m)) / len(m)
+""",
+            r"own largest exponent|underflow|right side",
         ),
     ],
     "logistic-why-answer": [
