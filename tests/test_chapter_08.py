@@ -128,6 +128,15 @@ def test_a_written_net_is_perfect_on_seen_digits_and_guesses_at_others():
     assert np.mean([run["written_new"] for run in runs]) < 0.2
     assert min(run["neighbour_new"] for run in runs) > 0.95
     assert all(run["n_moved"] < run["n_new"] / 2 for run in runs)
+    assert all(run["n_read"] < run["n_new"] / 20 for run in runs)
+    assert all(0 < run["way_moved"] < 0.5 for run in runs)
+
+
+def test_the_closest_digits_fail_more_than_one_time_in_three_at_width_63():
+    X = memorization.unit_rows(data.load_digits()[0])
+    rho = 2 - 2 * np.sort((X @ X.T)[np.triu_indices(len(X), 1)])[-1]
+    share = stats.t(63).sf(np.sqrt(63 * rho / (4 - rho)))
+    assert 1 / 3 < share < 0.4
 
 
 def test_a_digit_that_no_row_notices_gets_the_same_output_for_any_labels():

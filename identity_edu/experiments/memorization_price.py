@@ -120,7 +120,7 @@ def digit_accuracies(seed):
     Returns
     -------
     dict of str to number
-        Accuracies in [0, 1], and how many held-out digits any block moves.
+        Accuracies in [0, 1], and what `moved_by_blocks` says of the held-out digits.
     """
     X, labels, X_new, labels_new = data.split_digits()
     X, X_new = memorization.unit_rows(X), memorization.unit_rows(X_new)
@@ -138,12 +138,12 @@ def digit_accuracies(seed):
             np.mean(labels[(X_new @ X.T).argmax(axis=1)] == labels_new)
         ),
         "n_new": len(X_new),
-        "n_moved": moved_by_a_block(written, X_new),
+        **moved_by_blocks(written, X_new),
     }
 
 
-def moved_by_a_block(net, X):
-    """Count the examples at which any unit of a hidden block is on.
+def moved_by_blocks(net, X):
+    """Count the examples at which a unit of a block is on, and follow them.
 
     Parameters
     ----------
@@ -153,13 +153,23 @@ def moved_by_a_block(net, X):
 
     Returns
     -------
-    int
+    dict of str to number
+        ``n_moved``, examples that any block between projection and read-out moves;
+        ``n_read``, those of them at which a unit of the read-out is on; and
+        ``way_moved``, how far the moved ones went, as a median in units of their
+        length behind the projection.
     """
-    _, cache = relu.forward(net, X)
-    on = np.zeros(len(X), dtype=bool)
-    for branch_inputs, _ in cache[1:-1]:  # the projection and the read-out are no
-        on |= (branch_inputs[-1] > 0).any(axis=1)  # blocks that move points
-    return int(on.sum())
+    output, cache = relu.forward(net, X)
+    states = relu.block_states(output, cache)
+    is_on = [(inputs[-1] > 0).any(axis=1) for inputs, _ in cache[1:]]
+    moved = np.any(is_on[:-1], axis=0)  # the last one is the read-out
+    way = np.linalg.norm(states[-2] - states[1], axis=1)
+    way /= np.linalg.norm(states[1], axis=1)
+    return {
+        "n_moved": int(moved.sum()),
+        "n_read": int((moved & is_on[-1]).sum()),
+        "way_moved": float(np.median(way[moved])),
+    }
 
 
 def _accuracy(net, X, labels):
