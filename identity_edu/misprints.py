@@ -101,7 +101,8 @@ def memorizing_block_as_printed(H, subset, targets, rho):
     r"""Build the block of Lemma B.1, with its one threshold :math:`1 - 2\rho'`.
 
     Printed hypotheses: squared norms within :math:`\rho'` of 1, and squared distances
-    of at least :math:`3\rho'` from the points that move. Two such points may score
+    of at least :math:`3\rho'` from the points that move (the copy that we read has no
+    square there; this is the reading that the proof uses). Two such points may score
     above the threshold on each other, since their product may be
     :math:`1 + \rho' - 3\rho'/2`; with :math:`6\rho'` they cannot.
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from urllib.parse import unquote, urlsplit
 
 import book_pages
@@ -77,6 +78,22 @@ def test_chapter_defines_no_function(path):
         # A lambda handed to a function is an argument; a named one is a definition.
         assert not [n for n in found if not isinstance(n, ast.Lambda)], source
         assert not re.search(r"^\s*\w+\s*=\s*lambda\b", code, re.MULTILINE), source
+
+
+@pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
+def test_chapter_imports_what_the_book_installs_and_nothing_else(path):
+    allowed = {
+        *sys.stdlib_module_names,
+        "identity_edu",
+        "matplotlib",
+        "myst_nb",
+        "numpy",
+    }
+    for _, source in code_cells(path):
+        for node in ast.walk(ast.parse(re.sub(r"(?m)^[%!].*$", "", source))):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [getattr(node, "module", None) or a.name for a in node.names]
+                assert {name.split(".")[0] for name in names} <= allowed, source
 
 
 @pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)

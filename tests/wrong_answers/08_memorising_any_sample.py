@@ -237,6 +237,16 @@ def failure_share(A, x, y, mu):
 """,
             r"not right",
         ),
+        WrongAnswer(
+            "ties-hold",
+            """
+def failure_share(A, x, y, mu):
+    z, rival = A @ x, A @ y
+    own = np.sum(z * z, axis=1)
+    return np.mean(own - np.sum(z * rival, axis=1) < mu * own)
+""",
+            r"exactly that fail",
+        ),
     ],
     "chance-why-answer": [
         WrongAnswer("squares-the-half", "chance_why = 2.5e-5", r"only the power"),
@@ -289,8 +299,9 @@ def leeway(U, s, X):
         ),
     ],
     "leeway-why-answer": [
-        WrongAnswer("says-a", 'leeway_why = "a"', r"what is added to it"),
-        WrongAnswer("says-b", 'leeway_why = "b"', r"what is added to it"),
-        WrongAnswer("says-d", 'leeway_why = "d"', r"what is added to it"),
+        WrongAnswer("whole-margin", "leeway_why = 0.2", r"below the point's own score"),
+        WrongAnswer("where-it-lies", "leeway_why = 0.9", r"where the line lies"),
+        WrongAnswer("doubles", "leeway_why = 0.4", r"does not double"),
+        WrongAnswer("largest-rival", "leeway_why = 0.8", r"another point"),
     ],
 }
