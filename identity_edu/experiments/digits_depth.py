@@ -58,17 +58,34 @@ def course(kind, depth, rate, seed, n_epochs, every):
     list of float
         Shorter than ``n_epochs // every`` if the loss stopped being finite.
     """
+    rng = np.random.default_rng(seed)
+    skip, init = kind == "residual", INITS[kind]
+    widths = [WIDTH] * (depth + 1)
+    net = relu.init_net(rng, widths, n_outputs=10, skip=skip, init=init)
+    return train_and_measure(net, rate, rng, n_epochs, every)
+
+
+def train_and_measure(net, rate, rng, n_epochs, every):
+    """Train a net in float32, and measure its training accuracy now and then.
+
+    Parameters
+    ----------
+    net : Net
+        For the digits. Not modified.
+    rate : float > 0
+        Learning rate, the same at every step.
+    rng : numpy.random.Generator
+        Shuffles the digits.
+    n_epochs, every : int >= 1
+        Epochs, and how many lie between two measurements.
+
+    Returns
+    -------
+    list of float
+        Shorter than ``n_epochs // every`` if the loss stopped being finite.
+    """
     X, labels, _, _ = data.split_digits()
-    X, rng = X.astype(np.float32), np.random.default_rng(seed)
-    net = _single(
-        relu.init_net(
-            rng,
-            [WIDTH] * (depth + 1),
-            n_outputs=10,
-            skip=kind == "residual",
-            init=INITS[kind],
-        )
-    )
+    X, net = X.astype(np.float32), _single(net)
     optimiser = optim.SGD(net.params, rate, momentum=MOMENTUM)
     passes = train.epochs(
         net, (X, labels), optimiser, n_epochs=n_epochs, batch_size=BATCH_SIZE, rng=rng
