@@ -106,7 +106,7 @@ def undo_block(y, U, s, V, tol):
         move, k, rounds = np.linalg.norm(new - k), new, rounds + 1
     return k, rounds
 """,
-            r"you stop too late|not the move itself",
+            r"not the move itself",
         ),
         WrongAnswer(
             "error-before-the-move",
@@ -173,7 +173,7 @@ def undo_block(y, U, s, V, tol):
         k, rounds = new, rounds + 1
     return k, rounds
 """,
-            r"not the first round",
+            r"right at width 1",
         ),
         WrongAnswer(
             "guess-before-the-move",
@@ -201,13 +201,14 @@ def undo_block(y, U, s, V, tol):
         rounds, bound = rounds + 1, delta * bound
     return k, rounds
 """,
-            r"not the first round",
+            r"too early|too late|right at width 1|not the first round",
         ),
     ],
     "undo-why-answer": [
-        WrongAnswer("says-the-next-move", "undo_why = 0.75", r"all those after it"),
-        WrongAnswer("says-four", "undo_why = 4", r"before the last move"),
-        WrongAnswer("says-one", "undo_why = 1", r"all later ones"),
+        WrongAnswer("says-one", "undo_why = 1", r"many times the last one"),
+        WrongAnswer("says-none", "undo_why = 0", r"a little above 0"),
+        WrongAnswer("says-a-third", "undo_why = 1 / 3", r"there is room left"),
+        WrongAnswer("says-three-quarters", "undo_why = 0.75", r"three times"),
     ],
     "angles-answer": [
         WrongAnswer(
