@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import quad
 
 from identity_edu import data, experiments, ops, relu
-from identity_edu.experiments import digits_accuracy, digits_depth
+from identity_edu.experiments import digits_accuracy, digits_depth, digits_starts
 
 SLACK = 1e-12
 
@@ -222,3 +222,35 @@ def test_one_epoch_of_the_small_net_learns_something_in_both_parts():
     on_train, on_test, bounds = digits_accuracy.trained(0, n_epochs=1)
     assert min(on_train, on_test) > 0.5
     assert len(bounds) == 4
+
+
+def test_a_mirrored_start_keeps_lengths_and_angles_in_half_of_the_dimensions(rng):
+    net = digits_starts.mirrored_start(rng)
+    states = relu.block_states(*relu.forward(net, rng.standard_normal((6, 64))))[1:-1]
+    first = states[0] @ states[0].T
+    assert np.linalg.matrix_rank(np.concatenate(states), tol=1e-8) == 32
+    for H in states:
+        np.testing.assert_allclose(H @ H.T, first, rtol=1e-9, atol=1e-9)
+
+
+def test_an_orthogonal_start_has_orthogonal_matrices(rng):
+    params = digits_starts.orthogonal_start(rng).params
+    for i in (0, 49):
+        U, V = params[f"blocks.{i}.U"], params[f"blocks.{i}.V"]
+        np.testing.assert_allclose(U @ U.T, np.eye(64), atol=1e-12)
+        np.testing.assert_allclose(V @ V.T, 2 * np.eye(64), atol=1e-12)
+
+
+def test_the_start_and_not_the_missing_skip_alone_decides():
+    accuracy = experiments.load_result("digits_starts")["values"]["accuracy"]
+    assert np.max(accuracy["residual, plain start"]) == 0
+    assert np.max(accuracy["plain, orthogonal"]) < 0.5
+    assert np.max(np.min(accuracy["plain, mirrored"], axis=1)) > 0.95
+
+
+def test_branch_bounds_and_the_way_back_of_a_briefly_trained_net(monkeypatch):
+    monkeypatch.setattr(digits_starts, "N_EPOCHS", 1)
+    bounds, error = digits_starts.bounds_after_training(4, 0.02, 0)
+    assert bounds.shape == (4,)
+    assert (bounds < 1).all()
+    assert error < 1e-12
