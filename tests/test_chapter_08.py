@@ -132,6 +132,29 @@ def test_a_written_net_is_perfect_on_seen_digits_and_guesses_at_others():
     assert all(0 < run["way_moved"] < 0.5 for run in runs)
 
 
+@pytest.mark.parametrize("width", [63, 64])
+def test_independent_entries_lose_thousands_of_digit_pairs_at_once(rng, width):
+    X = memorization.unit_rows(data.load_digits()[0])
+    Z = X @ rng.standard_normal((width, 64)).T / math.sqrt(width)
+    scores = Z @ Z.T
+    fails = scores >= np.diag(scores)[:, None]
+    assert fails.sum() - len(X) > 2000  # less the points themselves
+
+
+def test_at_a_width_found_by_the_search_about_one_draw_in_three_holds(rng):
+    held = 0
+    for _ in range(200):
+        X = memorization.unit_rows(rng.standard_normal((100, 512)))
+        try:
+            memorization.memorize(
+                X, np.arange(100) % 10, n_classes=10, width=19, rng=rng
+            )
+        except ValueError:
+            continue
+        held += 1
+    assert 0.2 < held / 200 < 0.5
+
+
 def test_the_closest_digits_fail_more_than_one_time_in_three_at_width_63():
     X = memorization.unit_rows(data.load_digits()[0])
     rho = 2 - 2 * np.sort((X @ X.T)[np.triu_indices(len(X), 1)])[-1]

@@ -105,7 +105,10 @@ def test_dense_is_the_papers_map_row_by_row(rng):
 def test_dense_backward_sums_over_the_rows(rng):
     delta, X, W, b = (rng.standard_normal(s) for s in ((5, 3), (5, 4), (3, 4), (3,)))
     grad_X, grad_W, grad_b = ops.dense_backward(delta, X, W, b)
-    rows = [ops.dense_backward(d[None], x[None], W, b) for d, x in zip(delta, X)]  # noqa: B905
+    rows = [
+        ops.dense_backward(d[None], x[None], W, b)
+        for d, x in zip(delta, X, strict=True)
+    ]
     np.testing.assert_allclose(grad_X, np.concatenate([r[0] for r in rows]), rtol=1e-12)
     np.testing.assert_allclose(grad_W, sum(r[1] for r in rows), rtol=1e-12)
     np.testing.assert_allclose(grad_b, sum(r[2] for r in rows), rtol=1e-12)
