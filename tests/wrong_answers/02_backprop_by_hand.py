@@ -381,6 +381,18 @@ def logistic_loss(scores, labels):
 """,
             r"own largest exponent|underflow|right side",
         ),
+        WrongAnswer(
+            "one-by-one-with-math",
+            """
+def logistic_loss(scores, labels):
+    import math
+    m = [float(t * s) for t, s in zip(labels, scores)]
+    loss = sum(math.log(1 + math.exp(-x)) for x in m) / len(m)
+    slopes = [-t / (1 + math.exp(x)) / len(m) for t, x in zip(labels, m)]
+    return loss, np.array(slopes)
+""",
+            r"no exponent is positive",
+        ),
     ],
     "logistic-why-answer": [
         WrongAnswer("says-half", "logistic_why = 0.5", r"label 0 into the formula"),

@@ -87,6 +87,15 @@ def inserted_block(H, U):
 """,
             r"with skewed examples",
         ),
+        WrongAnswer(
+            "threshold-on-an-example",
+            """
+def inserted_block(H, U):
+    products = np.sort(H @ U.T, axis=0)
+    return -products[len(H) // 2 - 1], np.zeros((H.shape[1], len(U)))
+""",
+            r"Keep off both ends",
+        ),
     ],
     "insert-why-answer": [
         WrongAnswer("says-eight", "insert_why = 8", r"not their ratio"),
@@ -202,6 +211,20 @@ def undo_block(y, U, s, V, tol):
     return k, rounds
 """,
             r"too early|too late|right at width 1|not the first round",
+        ),
+        WrongAnswer(
+            "first-round-not-tested",
+            """
+def undo_block(y, U, s, V, tol):
+    delta = np.linalg.norm(U, 2) * np.linalg.norm(V, 2)
+    k, rounds, bound = y - V @ np.maximum(U @ y + s, 0), 1, np.inf
+    while bound > tol:
+        new = y - V @ np.maximum(U @ k + s, 0)
+        bound = delta / (1 - delta) * np.linalg.norm(new - k)
+        k, rounds = new, rounds + 1
+    return k, rounds
+""",
+            r"is the first round tested",
         ),
     ],
     "undo-why-answer": [

@@ -173,6 +173,27 @@ def single_thresholds(H, subset):
 """,
             r"may be negative",
         ),
+        WrongAnswer(
+            "own-score-taken-for-the-largest",
+            """
+def single_thresholds(H, subset):
+    G = H[subset] @ H.T
+    own = G[np.arange(len(subset)), subset]
+    return np.sort(G, axis=1)[:, -2].max(), own.min()
+""",
+            r"need not be its largest",
+        ),
+        WrongAnswer(
+            "own-score-masked-by-minus-one",
+            """
+def single_thresholds(H, subset):
+    G = H[subset] @ H.T
+    own = G[np.arange(len(subset)), subset].copy()
+    G[np.arange(len(subset)), subset] = -1.0
+    return G.max(), own.min()
+""",
+            r"below -1",
+        ),
     ],
     "single-why-answer": [
         WrongAnswer("says-b", 'single_why = "b"', r"own score of a vector"),
