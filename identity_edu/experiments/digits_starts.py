@@ -70,8 +70,8 @@ def orthogonal_start(rng):
     """
     net = _plain(rng)
     for i in range(N_BLOCKS):
-        net.params[f"blocks.{i}.U"] = _orthogonal(rng, WIDTH)
-        net.params[f"blocks.{i}.V"] = math.sqrt(2) * _orthogonal(rng, WIDTH)
+        net.params[f"blocks.{i}.U"] = data.random_rotation(rng, WIDTH)
+        net.params[f"blocks.{i}.V"] = math.sqrt(2) * data.random_rotation(rng, WIDTH)
     return net
 
 
@@ -96,9 +96,9 @@ def mirrored_start(rng):
     Balduzzi et al. (2017), the "looks linear" initialisation.
     """
     net, half = _plain(rng), WIDTH // 2
-    Q = _orthogonal(rng, WIDTH)[:half]
+    Q = data.random_rotation(rng, WIDTH)[:half]
     for i in range(N_BLOCKS):
-        back = Q.T @ _orthogonal(rng, half)
+        back = Q.T @ data.random_rotation(rng, half)
         net.params[f"blocks.{i}.U"] = np.concatenate([Q, -Q])
         net.params[f"blocks.{i}.V"] = np.concatenate([back, -back], axis=1)
     return net
@@ -143,12 +143,6 @@ def _plain(rng):
 
 def _residual_from_large_weights(rng):
     return relu.init_net(rng, [WIDTH] * (N_BLOCKS + 1), n_outputs=10, init="he")
-
-
-def _orthogonal(rng, d):
-    """Draw a uniformly random orthogonal matrix."""
-    Q, upper = np.linalg.qr(rng.standard_normal((d, d)))
-    return Q * np.sign(np.diag(upper))
 
 
 def _accuracies(start):
