@@ -4,6 +4,7 @@ Every other module asks `as_floating` for the namespace of its inputs (`numpy`, 
 `cupy` when they are CuPy arrays) and then runs the same body on either.
 """
 
+import functools
 import sys
 
 import numpy as np
@@ -116,6 +117,24 @@ def to_device(array, backend):
     if not status.startswith("ready"):
         raise RuntimeError(f'backend "cupy" needs a usable GPU: {status}.')
     return sys.modules["cupy"].asarray(array)
+
+
+def one_blas_thread():
+    """Hold BLAS to one thread, in a ``with`` block, for code with threads of its own.
+
+    Returns
+    -------
+    context manager
+        The limit is the process's, not the calling thread's.
+    """
+    return _blas().limit(limits=1, user_api="blas")
+
+
+@functools.cache
+def _blas():
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def gpu_status():

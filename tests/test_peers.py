@@ -5,8 +5,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from identity_edu import nets, ops, relu
+from identity_edu import allconv, conv, nets, ops, relu
 from identity_edu.optim import SGD
+from identity_edu.runner import Runner
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
@@ -104,3 +105,62 @@ def test_momentum_and_decay_agree_with_pytorch(rng):
         t.grad = torch.tensor(g)
         theirs.step()
     assert_close(p["W"], t)
+
+
+def torch_kernel(W):
+    """Turn (k, k, c_in, c_out) into PyTorch's (c_out, c_in, k, k)."""
+    return torch.tensor(W.transpose(3, 2, 0, 1).copy(), requires_grad=True)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_convolutions_agree_with_pytorch(rng, k, stride):
+    x, W = rng.standard_normal((3, 7, 8, 4)), rng.standard_normal((k, k, 4, 5))
+    t_x, t_W = (
+        torch.tensor(x.transpose(0, 3, 1, 2), requires_grad=True),
+        torch_kernel(W),
+    )
+    t_y = torch.nn.functional.conv2d(t_x, t_W, stride=stride, padding=k // 2)
+    y = conv.conv2d(x, W, stride=stride)
+    assert_close(y, t_y.permute(0, 2, 3, 1))
+    delta = rng.standard_normal(y.shape)
+    t_y.backward(torch.tensor(delta.transpose(0, 3, 1, 2)))
+    grad_x, grad_W = conv.conv2d_backward(delta, x, W, stride=stride)
+    assert_close(grad_x, t_x.grad.permute(0, 2, 3, 1))
+    assert_close(grad_W, t_W.grad.permute(2, 3, 1, 0))
+
+
+def torch_allconv(params, x, readout, architecture):
+    """Write the all-convolutional net down a second time, channels first."""
+    conv2d = torch.nn.functional.conv2d
+    stem, *rows = architecture.convolutions()
+    h = conv2d(x, params[stem.name], padding=1)
+    for first, second in zip(rows[::2], rows[1::2], strict=True):
+        a = torch.relu(conv2d(h, params[first.name], stride=first.stride, padding=1))
+        branch = conv2d(a, params[second.name], padding=1)
+        skip = torch.nn.functional.avg_pool2d(h, first.stride)
+        missing = first.c_out - first.c_in
+        pad = (0, 0, 0, 0, missing // 2, missing - missing // 2)
+        h = torch.nn.functional.pad(skip, pad) + branch
+    return h.mean((2, 3)) @ readout.T
+
+
+@pytest.mark.parametrize("init", allconv.INITS)
+@pytest.mark.parametrize("n_blocks", [1, 9])
+def test_the_allconv_net_agrees_with_pytorch(rng, n_blocks, init):
+    architecture = allconv.CIFAR10.scaled(width=0.125, n_blocks=n_blocks)
+    net = allconv.init_net(rng, architecture, init=init, dtype=np.float64)
+    x, labels = rng.standard_normal((4, 32, 32, 3)), rng.integers(10, size=4)
+    runner = Runner(net)
+    scores = runner.forward(x)
+    grad = runner.backward(ops.softmax_cross_entropy_backward(scores, labels))
+
+    params = {name: torch_kernel(W) for name, W in net.params.items()}
+    t_x = torch.tensor(x.transpose(0, 3, 1, 2).copy())
+    t_scores = torch_allconv(params, t_x, torch.tensor(net.readout), architecture)
+    t_loss = torch.nn.functional.cross_entropy(t_scores, torch.tensor(labels))
+    t_loss.backward()
+    loss = ops.softmax_cross_entropy(scores, labels)
+    assert loss == pytest.approx(t_loss.item(), rel=RTOL)
+    for name, theirs in params.items():
+        assert_close(grad[name], theirs.grad.permute(2, 3, 1, 0))

@@ -1,0 +1,127 @@
+r"""One residual block on position-first buffers, forward beside backward.
+
+Forward: :math:`a = \mathrm{relu}(C_1 h)`, then :math:`Ph + C_2 a`. Backward, with the
+gradient :math:`\delta` at the output: :math:`m = (C_2^\top \delta) \odot [a > 0]`, then
+:math:`P^\top \delta + C_1^\top m`. What is not a convolution is an epilogue: it
+happens to each chunk of a convolution's output while that is in the cache.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from identity_edu.allconv.architecture import Convolution
+from identity_edu.conv import position_first
+from identity_edu.conv.layout import PaddedImages
+
+
+@dataclass(frozen=True)
+class FusedBlock:
+    """A block with the buffers that it reads and writes.
+
+    Attributes
+    ----------
+    first, second : Convolution
+    h, a, out : PaddedImages
+        Input, inside of the branch, output.
+    """
+
+    first: Convolution
+    second: Convolution
+    h: PaddedImages
+    a: PaddedImages
+    out: PaddedImages
+
+    def forward(self, params, team):
+        """Fill `a` and `out` from `h`.
+
+        Parameters
+        ----------
+        params : dict of str to array
+        team : Team
+        """
+
+        def add_shortcut(pixels, region):
+            _add_shortcut(pixels, region, self.h)
+
+        W1, W2 = params[self.first.name], params[self.second.name]
+        stride = self.first.stride
+        position_first.convolve(self.h, W1, self.a, team, stride=stride, epilogue=relu)
+        position_first.convolve(self.a, W2, self.out, team, epilogue=add_shortcut)
+
+    def backward(self, params, delta, middle, below, team):
+        """Carry a gradient from the output to the input.
+
+        Parameters
+        ----------
+        params : dict of str to array
+        delta : PaddedImages
+            Gradient at `out`.
+        middle : PaddedImages
+            Scratch, of the shape of `a`.
+        below : PaddedImages
+            Becomes the gradient at `h`.
+        team : Team
+
+        Returns
+        -------
+        dict of str to array
+            Gradients of the two kernels.
+        """
+
+        def mask(pixels, region):
+            pixels *= self.a.interior[region] > 0
+
+        def add_shortcut(pixels, region):
+            _add_shortcut_backward(pixels, region, delta)
+
+        W1, W2 = params[self.first.name], params[self.second.name]
+        stride = self.first.stride
+        grad_W2 = position_first.weight_gradient(self.a, W2, delta, team)
+        position_first.input_gradient(delta, W2, middle, team, epilogue=mask)
+        grad_W1 = position_first.weight_gradient(
+            self.h, W1, middle, team, stride=stride
+        )
+        position_first.input_gradient(
+            middle, W1, below, team, stride=stride, epilogue=add_shortcut
+        )
+        return {self.first.name: grad_W1, self.second.name: grad_W2}
+
+
+def relu(pixels, _region):
+    """Replace negative entries by zero, in place.
+
+    Parameters
+    ----------
+    pixels : array
+    _region : tuple
+        Not needed: every epilogue takes it.
+    """
+    np.maximum(pixels, 0, out=pixels)
+
+
+def _add_shortcut(pixels, region, h):
+    """Add the averages over squares of h's pixels, to the channels in the middle."""
+    rows, _, images = region
+    stride = -(-h.width // pixels.shape[1])
+    middle = _middle(pixels, h.channels)
+    for a in range(stride):
+        for b in range(stride):
+            seen = slice(stride * rows.start + a, stride * rows.stop, stride)
+            middle += h.interior[seen, b::stride, images] * (1 / stride**2)
+
+
+def _add_shortcut_backward(pixels, region, delta):
+    """Add to each of a square's pixels its share of the gradient of their average."""
+    rows, _, images = region
+    stride = -(-pixels.shape[1] // delta.width)
+    seen = slice(rows.start // stride, -(-rows.stop // stride))
+    share = _middle(delta.interior[seen, :, images], pixels.shape[3]) * (1 / stride**2)
+    for a in range(stride):
+        for b in range(stride):
+            pixels[a::stride, b::stride] += share
+
+
+def _middle(pixels, channels):
+    first = (pixels.shape[3] - channels) // 2
+    return pixels[..., first : first + channels]
