@@ -11,7 +11,7 @@ from identity_edu.conv import direct, position_first, winograd
 from identity_edu.conv.cook_toom import winograd_matrices
 from identity_edu.conv.direct import check_shapes
 from identity_edu.conv.layout import PaddedImages
-from identity_edu.conv.team import Team
+from identity_edu.conv.team import Team, available_cores
 
 __all__ = [
     "BODIES",
@@ -77,7 +77,7 @@ def conv2d(x, W, *, stride=1, body=None):
     check_shapes(x, W, stride)
     if _checked_body(body, x, W, stride) == "direct":
         return direct.conv2d(x, W, stride=stride)
-    team = Team()
+    team = Team(min(len(x), available_cores()))
     x_padded = PaddedImages(*x.shape).load(x)
     y = PaddedImages(*x.shape[:3], W.shape[3])
     winograd.convolve(x_padded, winograd.transform_kernel(W, team), y, team)
@@ -110,7 +110,7 @@ def conv2d_backward(grad_y, x, W, *, stride=1, body=None):
     check_shapes(x, W, stride, grad_y)
     if _checked_body(body, x, W, stride) == "direct":
         return direct.conv2d_backward(grad_y, x, W, stride=stride)
-    team = Team()
+    team = Team(min(len(x), available_cores()))
     x_padded = PaddedImages(*x.shape).load(x)
     grad_padded = PaddedImages(*grad_y.shape).load(grad_y)
     grad_x = PaddedImages(*x.shape)

@@ -1,6 +1,10 @@
-"""Data for every chapter: synthetic problems drawn from a `Generator`, real digits."""
+"""Data for every chapter: synthetic problems drawn from a `Generator`, real digits.
 
-from identity_edu.data.digits import load_digits, split_digits
+Larger data sets have modules of their own: `data.cifar`, `data.imagenet`, `data.fetch`
+brings the first, and `data.augment` prepares images for a net.
+"""
+
+from identity_edu.data.digits import load_digits, split_digit_images, split_digits
 from identity_edu.data.linear_problems import (
     linear_problem,
     random_covariance,
@@ -18,5 +22,6 @@ __all__ = [
     "random_map",
     "random_rotation",
     "sample_regression",
+    "split_digit_images",
     "split_digits",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 FILE = Path(__file__).with_name("digits.npz")
 TEST_SHARE = 0.2
 SPLIT_SEED = 1797
+SIDE = 8
 
 
 def load_digits():
@@ -46,3 +47,19 @@ def split_digits():
     order = np.random.default_rng(SPLIT_SEED).permutation(len(X))
     test, train = np.split(order, [math.ceil(TEST_SHARE * len(X))])
     return X[train], labels[train], X[test], labels[test]
+
+
+def split_digit_images():
+    """Return the two parts of `split_digits` as images with one channel.
+
+    Returns
+    -------
+    tuple of array
+        ``(x_train, labels_train, x_test, labels_test)``: images are float32 of shape
+        (n, 8, 8, 1), from 0 (paper) to 1 (ink); every grey value is exact.
+    """
+    X_train, labels_train, X_test, labels_test = split_digits()
+    x_train, x_test = (
+        X.reshape(-1, SIDE, SIDE, 1).astype(np.float32) for X in (X_train, X_test)
+    )
+    return x_train, labels_train, x_test, labels_test

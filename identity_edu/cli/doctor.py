@@ -1,7 +1,4 @@
-"""The command line: what this machine can run, and the experiments behind the book.
-
-Everything heavy is imported by the command that needs it, so that ``--help`` is quick.
-"""
+"""``identity-edu doctor``: what works on this machine, what is missing."""
 
 import os
 import platform
@@ -9,18 +6,11 @@ import shutil
 import sys
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Annotated
 
 import typer
 
-from identity_edu import __version__
+from identity_edu.cli.root import app
 
-app = typer.Typer(
-    name="identity-edu",
-    help="Around the Identity: a textbook whose theorems are programs.",
-    no_args_is_help=True,
-    add_completion=False,
-)
 ABSENT = "absent"
 INSTALL = "python -m pip install -r requirements.txt"
 
@@ -33,22 +23,6 @@ class Part:
     state: str
     advice: str = ""
     is_essential: bool = False
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"identity-edu {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def main(
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Exit."),
-    ] = False,
-) -> None:
-    """Read, run and check the course."""
 
 
 @app.command()
@@ -66,26 +40,6 @@ def doctor() -> None:
         raise typer.Exit(1)
     if all(part.state != ABSENT for part in parts):
         typer.echo("- All that the course needs is here: make test, then make book.")
-
-
-@app.command()
-def experiment(
-    name: Annotated[str | None, typer.Argument(help="Without it: the list.")] = None,
-) -> None:
-    """Run an experiment and write its results file, or list the experiments."""
-    from identity_edu import experiments
-
-    known = experiments.registry()
-    if name is None:
-        for key, module in sorted(known.items()):
-            purpose = module.__doc__.splitlines()[0]
-            typer.echo(f"{key:<28} {purpose}")
-        return
-    if name not in known:
-        names = ", ".join(sorted(known))
-        typer.echo(f"NAME must be one of {names}; got {name!r}.", err=True)
-        raise typer.Exit(2)
-    typer.echo(experiments.run(name))
 
 
 def essential_parts() -> list[Part]:

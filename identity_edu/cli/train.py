@@ -1,0 +1,168 @@
+"""``identity-edu train``: begin a run, or go on with one."""
+
+import contextlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from identity_edu.cli.progress import progress
+from identity_edu.cli.root import app
+
+NAMES = ("digits", "cifar10", "cifar100")
+RECIPE = "In place of the recipe's."
+
+
+@app.command()
+def train(  # noqa: PLR0913, PLR0917 - an option is a parameter
+    name: Annotated[str | None, typer.Argument(help=" | ".join(NAMES))] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Folder of a run to go on with.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Folder to write to; runs/NAME-SEED.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the official CIFAR files.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of start, order and shifts; 0.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="All cores; the bits depend on it.")
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="The falls of the rate move in proportion."),
+    ] = None,
+    width: Annotated[float | None, typer.Option(help="Factor on all channels.")] = None,
+    blocks: Annotated[
+        int | None, typer.Option(min=1, help="Residual blocks of each stage.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help=RECIPE)] = None,
+    learning_rate: Annotated[float | None, typer.Option(help=RECIPE)] = None,
+    checkpoint_every: Annotated[int | None, typer.Option(min=1, help="Steps.")] = None,
+    telemetry_every: Annotated[int | None, typer.Option(min=1, help="Steps.")] = None,
+    backend: Annotated[str, typer.Option(help="numpy | cupy")] = "numpy",
+) -> None:
+    """Train the all-convolutional residual net; Ctrl-C stops it so that it can go on.
+
+    The digits are part of the package: `identity-edu train digits` needs nothing else.
+    """
+    changes = {
+        "n_steps": steps,
+        "width": width,
+        "n_blocks": blocks,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "checkpoint_every": checkpoint_every,
+        "telemetry_every": telemetry_every,
+    }
+    changes = {key: value for key, value in changes.items() if value is not None}
+    with one_line_errors():
+        _require_numpy(backend)
+        if resume is None:
+            job = _begin(name, run, changes, seed=seed, threads=threads, source=data)
+        else:
+            fixed = {"NAME": name, "--run": run, "--seed": seed} | changes
+            _require_free(fixed)
+            job = _resume(resume, threads=threads, source=data)
+        if job is not None:
+            _finish(job)
+
+
+@contextlib.contextmanager
+def one_line_errors():
+    """Say in one line what is missing or wrong, and leave with status 1.
+
+    Yields
+    ------
+    None
+    """
+    from identity_edu.train.files import RunError
+
+    try:
+        yield
+    except (RunError, OSError, ValueError, MemoryError) as error:
+        typer.echo(str(error) or "the memory is full.", err=True)
+        raise typer.Exit(1) from error
+
+
+def _begin(name, folder, changes, *, seed, threads, source):
+    from identity_edu.train import recipes, start
+
+    if name not in NAMES:
+        typer.echo(f"NAME must be one of {', '.join(NAMES)}; got {name!r}.", err=True)
+        raise typer.Exit(2)
+    seed = 0 if seed is None else seed
+    recipe = recipes.adapted(recipes.RECIPES[name], **changes)
+    folder = Path("runs") / f"{name}-{seed}" if folder is None else folder
+    job = start.begin(folder, recipe, seed=seed, threads=threads, source=source)
+    drops = " and ".join(map(str, recipe.drops))
+    typer.echo(
+        f"{name} in {folder}: {recipe.architecture.n_weights():,} weights, "
+        f"{recipe.n_steps} steps of {recipe.batch_size} images, {job.threads} threads. "
+        f"The rate, {recipe.learning_rate:g}, falls after {drops} steps."
+    )
+    return job
+
+
+def _resume(folder, *, threads, source):
+    from identity_edu.train import start
+    from identity_edu.train.folder import RunFolder
+
+    result = RunFolder(folder).result()
+    if result is not None:
+        _say_result(folder, result)
+        return None
+    job = start.resume(folder, threads=threads, source=source)
+    for note in job.notes:
+        typer.echo(note)
+    typer.echo(f"{folder} goes on after {job.trainer.n_steps} steps.")
+    return job
+
+
+def _finish(job):
+    """Train to the end; after a signal, say how to go on."""
+    from identity_edu.train.folder import resume_command
+
+    folder = job.folder.path
+    with progress(job.trainer.recipe.n_steps, job.trainer.n_steps) as show:
+        outcome = job.train(show)
+    if outcome.signal is not None:
+        typer.echo(
+            f"Stopped after {outcome.n_steps} steps; a checkpoint is written. "
+            f"Go on with: {resume_command(folder)}"
+        )
+        raise typer.Exit(128 + outcome.signal)
+    _say_result(folder, job.folder.result())
+
+
+def _say_result(folder, result):
+    typer.echo(
+        f"Held-out accuracy {100 * result['held_out_accuracy']:.2f} % after "
+        f"{result['n_steps']} steps in {result['seconds']:.0f} seconds. "
+        f"See it: identity-edu plot {folder}"
+    )
+
+
+def _require_numpy(backend):
+    """Refuse another backend, with the reason that there is."""
+    from identity_edu.backend import to_device
+
+    try:
+        to_device([0.0], backend)
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+    if backend != "numpy":
+        raise ValueError('training runs on backend "numpy" alone in this version.')
+
+
+def _require_free(fixed):
+    """Refuse options that a run has fixed when it began."""
+    given = [key for key, value in fixed.items() if value is not None]
+    if given:
+        raise ValueError(
+            f"a run keeps its recipe: --resume goes with --threads and --data alone; "
+            f"got {', '.join(given)} too."
+        )
