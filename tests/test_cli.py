@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from identity_edu import __version__, cli
+from identity_edu.cli import doctor
 
 
 def run(*arguments):
@@ -59,7 +60,7 @@ def test_doctor_fails_and_names_an_essential_part_that_is_absent(monkeypatch):
 
 def test_doctor_fails_when_numpy_cannot_be_imported(monkeypatch):
     monkeypatch.setitem(sys.modules, "numpy", None)
-    part = cli._numpy()
+    part = doctor._numpy()
     assert part.is_essential
     assert part.advice
 

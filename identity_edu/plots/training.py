@@ -1,0 +1,85 @@
+"""The figure of a training run: how it learns, and what becomes of its layers."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import LogNorm
+
+from identity_edu.plots.style import COLOURS
+
+MAPS = {
+    "distance": "distance from the identity",
+    "gradient_norm": "norm of the gradient",
+    "spectral_norm": "spectral norm",
+}
+
+
+def training_run(log, telemetry=(), held_out=()):
+    """Draw loss, accuracy and rate against the step, and maps of layers and steps.
+
+    Parameters
+    ----------
+    log : list of dict
+        ``"step"``, ``"loss"``, ``"accuracy"`` and ``"learning_rate"``.
+    telemetry : list of dict
+        ``"step"``, and by layer: ``"distance"``, ``"gradient_norm"``,
+        ``"spectral_norm"``. Without any, there are no maps.
+    held_out : list of dict
+        ``"step"`` and ``"accuracy"``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The layer nearest the input is at the bottom of a map; colours are
+        logarithmic.
+    """
+    n_rows = 2 if len(telemetry) else 1
+    fig, axes = plt.subplots(n_rows, 3, figsize=(10.0, 3.2 * n_rows), squeeze=False)
+    _draw_curves(axes[0], log, held_out)
+    if len(telemetry):
+        for ax, (key, label) in zip(axes[1], MAPS.items(), strict=True):
+            _draw_map(fig, ax, telemetry, key, label)
+    return fig
+
+
+def _draw_curves(axes, log, held_out):
+    step = _column(log, "step")
+    axes[0].semilogy(step, _column(log, "loss"), color=COLOURS["blue"])
+    axes[0].set_ylabel("loss on batches (nats)")
+    axes[1].plot(step, _column(log, "accuracy"), color=COLOURS["blue"], label="batches")
+    if len(held_out):
+        marks = {"color": COLOURS["orange"], "marker": "o", "label": "held out"}
+        steps, accuracy = _column(held_out, "step"), _column(held_out, "accuracy")
+        axes[1].plot(steps, accuracy, **marks)
+        axes[1].legend()
+    axes[1].set_ylabel("accuracy")
+    axes[1].set_ylim(0, 1.02)
+    axes[2].semilogy(step, _column(log, "learning_rate"), color=COLOURS["blue"])
+    axes[2].set_ylabel("learning rate")
+    for ax in axes:
+        ax.set_xlabel("step")
+
+
+def _draw_map(fig, ax, telemetry, key, label):
+    """Draw one colour for each layer and step; what is not positive stays white."""
+    layers = list(telemetry[0][key])
+    values = np.array([[line[key][layer] for line in telemetry] for layer in layers])
+    values = np.ma.masked_less_equal(values.astype(float), 0)
+    rows = np.arange(len(layers) + 1) - 0.5
+    steps = _edges(_column(telemetry, "step"))
+    mesh = ax.pcolormesh(steps, rows, values, norm=LogNorm(), rasterized=True)
+    shown = np.unique(np.linspace(0, len(layers) - 1, 8).round().astype(int))
+    ax.set_yticks(shown, [layers[row] for row in shown], fontsize=8)
+    ax.set(xlabel="step", ylabel="layer")
+    ax.grid(visible=False)
+    fig.colorbar(mesh, ax=ax).set_label(label)
+
+
+def _edges(steps):
+    """Return the limits of cells around steps: half way to the neighbours."""
+    middles = (steps[:-1] + steps[1:]) / 2
+    half = (steps[1] - steps[0]) / 2 if len(steps) > 1 else 0.5
+    return np.array([steps[0] - half, *middles, steps[-1] + half])
+
+
+def _column(records, key):
+    return np.array([record[key] for record in records])
