@@ -16,6 +16,8 @@ SHAPES = [
     (7, 2, 2, 3, 9),
     (5, 3, 13, 2, 2),
     (19, 4, 4, 8, 6),
+    (2, 8, 6, 3, 2),
+    (1, 64, 60, 2, 3),  # one image in several chunks
 ]
 # Those of the net itself, at full width.
 WIDE = [(3, 32, 32, 64, 64), (9, 16, 16, 128, 128), (33, 8, 8, 256, 256)]

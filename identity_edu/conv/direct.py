@@ -77,9 +77,11 @@ def conv2d_backward(grad_y, x, W, *, stride=1):
     height, width = output_size(x, stride)
     x_padded = _pad(xp, x, len(W) // 2)
     grad_padded, grad_W = xp.zeros_like(x_padded), xp.zeros_like(W)
+    pixels = (0, 1, 2)
     for a, b, seen in _taps(len(W), height, width, stride):
         grad_padded[seen] += grad_y @ W[a, b].T
-        grad_W[a, b] = xp.tensordot(x_padded[seen], grad_y, axes=((0, 1, 2),) * 2)
+        seen_x = x_padded[seen]
+        grad_W[a, b] = xp.tensordot(seen_x, grad_y, (pixels, pixels))
     return _crop(grad_padded, len(W) // 2), grad_W
 
 
