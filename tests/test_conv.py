@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from identity_edu import conv
-from identity_edu.conv import cook_toom, direct, position_first
+from identity_edu.conv import cook_toom, direct
 from identity_edu.numerics import convergence_order
 
 # n, h, w, c_in, c_out, kernel, stride
@@ -128,13 +128,13 @@ def test_integers_are_promoted(rng):
 @pytest.mark.parametrize(
     ("shape", "dtype", "body"),
     [
-        ((2, 8, 8, 16, 16, 3, 1), np.float32, "winograd"),
-        ((1, 1, 1, 8, 8, 3, 1), np.float32, "winograd"),
-        ((2, 8, 8, 16, 16, 3, 1), np.float64, "direct"),
-        ((2, 8, 8, 16, 16, 3, 2), np.float32, "direct"),
-        ((2, 8, 8, 16, 16, 5, 1), np.float32, "direct"),
-        ((2, 8, 8, 3, 16, 3, 1), np.float32, "direct"),
-        ((2, 8, 8, 16, 3, 3, 1), np.float32, "direct"),
+        ((2, 8, 8, 32, 32, 3, 1), np.float32, "winograd"),
+        ((1, 1, 1, 32, 40, 3, 1), np.float32, "winograd"),
+        ((2, 8, 8, 32, 32, 3, 1), np.float64, "direct"),
+        ((2, 8, 8, 32, 32, 3, 2), np.float32, "direct"),
+        ((2, 8, 8, 32, 32, 5, 1), np.float32, "direct"),
+        ((2, 8, 8, 3, 32, 3, 1), np.float32, "direct"),
+        ((2, 8, 8, 32, 3, 3, 1), np.float32, "direct"),
     ],
 )
 def test_the_body_that_fits_is_chosen_and_used(rng, monkeypatch, shape, dtype, body):
@@ -222,10 +222,3 @@ def test_the_matrices_serve_filters_of_any_length(rng, n_taps):
 def test_points_that_do_not_determine_a_polynomial_are_refused(points):
     with pytest.raises(ValueError, match="at least 3 different points are required"):
         conv.winograd_matrices(points)
-
-
-def test_few_channels_are_left_to_the_gathering_body():
-    few, enough = np.ones((3, 3, 3, 16)), np.ones((3, 3, 8, 16))
-    assert not position_first.is_quick(few, 1)
-    assert position_first.is_quick(enough, 1)
-    assert not position_first.is_quick(enough, 2)

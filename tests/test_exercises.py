@@ -37,6 +37,9 @@ EXPECTED = {
     "06_does_descent_find_it",
     "07_relu_residual_nets",
     "08_memorising_any_sample",
+    "09_convolution",
+    "10_fewer_multiplications",
+    "11_training_allconv",
 }
 NAMES = assignment_names(ROOT)
 # Commands and pictures, not functions of arrays that return arrays.

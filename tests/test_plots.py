@@ -18,11 +18,23 @@ STEPS = np.array([1e-1, 1e-2, 1e-3])
 LAYERS = np.array([4, 8, 16])
 PATH = np.array([[0.0, 0.0], [0.2, 0.3], [0.5, 0.4]])
 NORMS = {"residual": np.ones(4), "standard": np.arange(1.0, 5.0)}
+LOG = [
+    {"step": step, "loss": 1 / step, "accuracy": 0.5, "learning_rate": 0.1}
+    for step in (1, 2, 3)
+]
+MAPS = ("distance", "gradient_norm", "spectral_norm")
+TELEMETRY = [
+    {"step": step} | {key: {"first": 1 + step, "second": 0.0} for key in MAPS}
+    for step in (0, 2)
+]
 LETTERS = np.stack([PATH, 0.9 * PATH, 0.8 * PATH])
 SPREAD = np.array([[0.5, 0.4, 0.3], [1.0, 0.9, 0.8], [2.0, 1.9, 1.8]])
 
 # One row for each function of `identity_edu.plots`: small arguments for one drawing.
 FIGURES = {
+    "signal_lengths": ({"a": 1 / LAYERS}, {"a": 2 / LAYERS}, [2]),
+    "loss_and_distances": (STEPS, LAYERS, SPREAD),
+    "losses_by_rate": ([3], STEPS, {"a": [[[1.0], [2.0], [np.nan]]]}),
     "accuracy_by_depth": (LAYERS, {"a": SPREAD / 2}, STEPS, {"a": SPREAD / 3}, 0.1),
     "cosine_gaps": ({"plain": SPREAD, "residual": 2 * SPREAD}, STEPS),
     "digit_gallery": (np.eye(3, 64), ["3", "5", "5, is 9"], np.arange(3) == 2),
@@ -50,6 +62,7 @@ FIGURES = {
     "difference_errors": (STEPS, {"right": STEPS**2, "wrong": 0.1 + STEPS}),
     "digits_kept": (LAYERS, {"small part": STEPS, "whole": 10 * STEPS}),
     "gradient_by_layer": (NORMS, {"residual": 0.5, "standard": 0.1}),
+    "first_wrong_layer": (np.arange(6).reshape(2, 3), np.arange(6).reshape(2, 3) > 4),
     "kink_errors": (STEPS, {"1": STEPS, "64": 1 + STEPS}, {"1": 0.05, "64": 2e-3}),
     "landscapes": ({"plain": [PATH], "residual": [PATH, -PATH]}, 2.0),
     "layer_norms": (LAYERS, {"polar": 3 / LAYERS}, 9 / LAYERS, 1 / LAYERS),
@@ -57,8 +70,25 @@ FIGURES = {
     "lengths_by_depth": ({"a": SPREAD}, {"a": SPREAD[:, ::-1]}, 0.5),
     "letter_through_layers": ({"polar": LETTERS, "svd": LETTERS[::-1]},),
     "polar_steps": ({"first": (PATH, np.eye(2)), "then": (-PATH, -np.eye(2))},),
+    "shift_matrices": ({"a": np.eye(3), "b": np.eye(3, k=1)},),
     "slope_cloud": (STEPS, 2 * STEPS, np.array([0.1, 0.5, 0.9])),
+    "small_pictures": ({"a": np.eye(3), "b": np.eye(4)},),
     "slopes_along_descent": (2 * STEPS, STEPS),
+    "training_run": (LOG, TELEMETRY, LOG),
+    "convolution_rates": (["a", "b"], {"one": [0.5, 0.9], "two": [1.5, 1.2]}),
+    "point_choices": (
+        (STEPS, STEPS),
+        10 + 9 * np.eye(3),
+        {"here": (0.1, 0.01)},
+        {"4": (np.array([9.0, 30.0]), np.array([[1.0, 2.0], [3.0, 5.0]]))},
+        0.2,
+    ),
+    "transform_costs": (
+        ["a", "b"],
+        {"in": [0.3, 0.2], "middle": [0.7, 0.8]},
+        LAYERS,
+        {"rival": STEPS},
+    ),
 }
 
 drawn = [name for name in plots.__all__ if name not in NOT_FIGURES]

@@ -49,7 +49,7 @@ def test_the_secret_has_the_names_that_the_checks_read():
 
 def test_every_week_has_its_chapter_and_its_assignment():
     rows = re.findall(
-        r"^\| \d \| \{doc\}`(\d\d)_\w+`.*\| (\d\d) \|", PAGE, re.MULTILINE
+        r"^\| \d+ \| \{doc\}`(\d\d)_\w+`.*\| (\d\d) \|", PAGE, re.MULTILINE
     )
     assert all(chapter == assignment for chapter, assignment in rows)
     folders = (ROOT / "solutions").iterdir()

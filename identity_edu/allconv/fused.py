@@ -134,7 +134,7 @@ class FusedRunner:
         delta = self._scratch_like(last, f"delta {len(self._blocks) % 2}")
         grad_averages = grad_output @ self.net.readout
         n = len(grad_output)
-        # What lies beyond n meets activations that are zero, in every kernel's gradient.
+        # What lies beyond n meets activations that are zero, in every gradient.
         delta.interior[:, :, :n] = grad_averages / (last.height * last.width)
         return delta
 

@@ -7,7 +7,7 @@ or ``"winograd"``, for NumPy float32 and 3 x 3 kernels at stride 1 (chapter 10).
 
 import numpy as np
 
-from identity_edu.conv import direct, position_first, winograd
+from identity_edu.conv import direct, winograd
 from identity_edu.conv.cook_toom import winograd_matrices
 from identity_edu.conv.direct import check_shapes
 from identity_edu.conv.layout import PaddedImages
@@ -24,6 +24,9 @@ __all__ = [
 ]
 
 BODIES = ("direct", "winograd")
+# With fewer channels, bringing images into Winograd's layout and back costs more than
+# the multiplications that it saves (`benchmarks/convolution.py`).
+MIN_CHANNELS = 32
 
 
 def choose_body(x, W, *, stride=1):
@@ -41,8 +44,8 @@ def choose_body(x, W, *, stride=1):
         ``"winograd"`` for NumPy arrays of float32, 3 x 3 kernels and stride 1, where
         there are enough channels for it to be faster.
     """
-    is_quick = _can_winograd(x, W, stride) and position_first.is_quick(W, stride)
-    return "winograd" if is_quick else "direct"
+    enough = min(W.shape[2:]) >= MIN_CHANNELS
+    return "winograd" if enough and _can_winograd(x, W, stride) else "direct"
 
 
 def conv2d(x, W, *, stride=1, body=None):
@@ -71,8 +74,7 @@ def conv2d(x, W, *, stride=1, body=None):
     Notes
     -----
     Winograd's largest error, relative to the largest output, is about 2e-6 in float32
-    for inputs of unit variance; the definition's about 2e-7. Twice as fast or more
-    (`benchmarks/convolution.py`).
+    for inputs of unit variance; the definition's about 2e-7.
     """
     check_shapes(x, W, stride)
     if _checked_body(body, x, W, stride) == "direct":

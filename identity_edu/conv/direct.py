@@ -7,7 +7,7 @@ r"""The definition of a convolution layer and its derivatives, on any array libr
 
 Each pixel :math:`x_{p,q}` is a row of `c_in` channels and each tap :math:`W_{a,b}` is a
 (c_in, c_out) matrix, so a convolution is k^2 dense layers on shifted images, added up.
-Every faster body in this package is compared with these three functions. Chapter 09.
+Every faster body in this package is compared with these two functions. Chapter 09.
 
 Symbols: `x` is (n, h, w, c_in), `W` (k, k, c_in, c_out) with odd k, `stride` s, and
 `y` (n, ceil(h / s), ceil(w / s), c_out).

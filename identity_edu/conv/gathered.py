@@ -2,7 +2,7 @@
 
 The nine pixels that an output pixel depends on are copied side by side, and the whole
 convolution of a row is one matrix product. As many multiplications as the definition:
-for the few convolutions that skip pixels or have too few channels for `winograd`.
+for the few convolutions that skip pixels.
 
 Symbols: `columns` is (pixels, 9 c_in), one row for each output pixel of each image.
 """

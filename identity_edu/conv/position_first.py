@@ -1,28 +1,11 @@
 """The three products of a convolution on `PaddedImages`, by the body that fits.
 
-`winograd` where the stride is 1 and there are enough channels for its transforms to
-pay, `gathered` everywhere else. Both write into buffers that the caller owns.
+`winograd` at stride 1, whatever the number of channels: in this layout its transforms
+cost less than gathering does. `gathered` at any other stride. Both write into buffers
+that the caller owns.
 """
 
 from identity_edu.conv import gathered, winograd
-
-# Below this many channels the transforms cost more than the products that they save.
-MIN_CHANNELS = 8
-
-
-def is_quick(W, stride):
-    """Tell whether `winograd` is the body for a kernel.
-
-    Parameters
-    ----------
-    W : array, shape (3, 3, c_in, c_out)
-    stride : int >= 1
-
-    Returns
-    -------
-    bool
-    """
-    return stride == 1 and min(W.shape[2:]) >= MIN_CHANNELS
 
 
 def convolve(x, W, y, team, *, stride=1, epilogue=None):
@@ -40,7 +23,7 @@ def convolve(x, W, y, team, *, stride=1, epilogue=None):
         ``epilogue(pixels, region)`` changes ``y.interior[region]`` in place as soon as
         it is there.
     """
-    if is_quick(W, stride):
+    if stride == 1:
         U = winograd.transform_kernel(W, team)
         winograd.convolve(x, U, y, team, epilogue=epilogue)
     else:
@@ -61,7 +44,7 @@ def input_gradient(grad_y, W, grad_x, team, *, stride=1, epilogue=None):
     epilogue : callable, optional
         As for `convolve`, on ``grad_x.interior[region]``.
     """
-    if is_quick(W, stride):
+    if stride == 1:
         U = winograd.transform_kernel(W, team, transposed=True)
         winograd.convolve(grad_y, U, grad_x, team, epilogue=epilogue)
     else:
@@ -86,6 +69,6 @@ def weight_gradient(x, W, grad_y, team, *, stride=1):
     -------
     array, shape (3, 3, c_in, c_out)
     """
-    if is_quick(W, stride):
+    if stride == 1:
         return winograd.weight_gradient(x, grad_y, team)
     return gathered.weight_gradient(x, grad_y, team, stride=stride)

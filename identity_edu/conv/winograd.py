@@ -35,7 +35,7 @@ N_PLACES = WINDOW**2
 # Tiles in a chunk, for which V and M stay close to the core, and which are enough rows
 # for each product's U to be worth reading.
 CHUNK_TILES = 128
-RUN_IMAGES = 8  # in a chunk, where there are as many: the transforms like long rows
+RUN_IMAGES = 16  # in a chunk, where there are as many: the transforms like long rows
 WEIGHT_PIECE = 8192  # numbers of a kernel's (c_in, c_out) that one task transforms
 
 
@@ -145,8 +145,8 @@ def weight_gradient(x, grad_y, team):
 def to_tiles(matrix, windows, chunk, channels, workspace, *, name="V"):
     r"""Apply a matrix to both axes of every tile of a chunk: :math:`B^\top d B`.
 
-    First along the columns of each pixel row, then along the rows. Both are products
-    of the small matrix with long rows that BLAS reads where they lie.
+    First across the pixels of each row, then across rows. Both are products of the
+    small matrix with long runs of memory that BLAS reads where they lie.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def to_tiles(matrix, windows, chunk, channels, workspace, *, name="V"):
     half = workspace.array("half", (m, n_pixel_rows, n_columns, run))
     np.matmul(matrix, seen, out=half.transpose(1, 2, 0, 3))
     place, row, _, item = half.strides
-    # Groups of k rows that start TILE rows apart: they overlap where k is 6.
+    # Groups of k rows that start TILE rows apart; six overlap.
     groups = np.ndarray(
         (m, n_rows, k, n_columns * run),
         half.dtype,

@@ -5,7 +5,17 @@ computes nothing. Colours are the Okabe-Ito palette, which colour-blind readers 
 tell apart, and lines differ in dash or marker as well.
 """
 
+from identity_edu.plots.allconv import (
+    loss_and_distances,
+    losses_by_rate,
+    signal_lengths,
+)
 from identity_edu.plots.backprop import cost_of_slopes, kink_errors
+from identity_edu.plots.convolution import (
+    first_wrong_layer,
+    shift_matrices,
+    small_pictures,
+)
 from identity_edu.plots.cover import cover_figure
 from identity_edu.plots.depth import (
     difference_by_depth,
@@ -40,11 +50,18 @@ from identity_edu.plots.relu import (
 )
 from identity_edu.plots.style import COLOURS, new_figure, use_book_style
 from identity_edu.plots.toolbox import digits_kept, polar_steps
+from identity_edu.plots.training import training_run
+from identity_edu.plots.winograd import (
+    convolution_rates,
+    point_choices,
+    transform_costs,
+)
 
 __all__ = [
     "COLOURS",
     "accuracy_by_depth",
     "accuracy_dots",
+    "convolution_rates",
     "cosine_gaps",
     "cost_of_slopes",
     "cover_figure",
@@ -55,6 +72,7 @@ __all__ = [
     "digits_kept",
     "eigenvalue_paths",
     "escape_waits",
+    "first_wrong_layer",
     "gradient_by_layer",
     "kink_errors",
     "landscapes",
@@ -62,14 +80,22 @@ __all__ = [
     "length_factors",
     "lengths_by_depth",
     "letter_through_layers",
+    "loss_and_distances",
+    "losses_by_rate",
     "margin_costs",
     "moved_points",
     "new_figure",
+    "point_choices",
     "polar_steps",
+    "shift_matrices",
+    "signal_lengths",
     "slope_cloud",
     "slopes_along_descent",
+    "small_pictures",
     "states_as_images",
     "step_size_sweep",
+    "training_run",
+    "transform_costs",
     "use_book_style",
     "width_and_size",
 ]
