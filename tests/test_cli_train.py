@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from identity_edu import cli
 from identity_edu.cli import progress
 from identity_edu.data import cifar
+from identity_edu.experiments import results
 from identity_edu.train import checkpoint, recipes, start
 from identity_edu.train.environment import blas_threads
 from identity_edu.train.folder import RunFolder
@@ -297,3 +298,41 @@ def test_a_terminal_gets_a_bar(capsys, monkeypatch):
 def test_without_a_terminal_there_are_lines():
     with progress.progress(10, 4) as show:
         assert isinstance(show, progress.Lines)
+
+
+# The book's row
+
+
+@pytest.fixture
+def finished_run(tmp_path, monkeypatch):
+    """Train an unchanged, very short recipe to its end."""
+    recipe = recipes.adapted(recipes.DIGITS, width=0.125, n_blocks=1, n_steps=2)
+    monkeypatch.setitem(recipes.RECIPES, "digits", recipe)
+    start.begin(tmp_path / "run", recipe, seed=3, threads=1, source=None).train()
+    return tmp_path / "run"
+
+
+def test_a_finished_run_is_recorded_for_the_book(finished_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    done = CliRunner().invoke(cli.app, ["record", str(finished_run)])
+    assert done.exit_code == 0, done.output
+    found = results.load_result("digits_run")
+    assert found["command"] == "identity-edu train digits --seed 3"
+    assert found["seeds"] == [3]
+    accuracy = RunFolder(finished_run).result()["held_out_accuracy"]
+    assert found["values"]["held_out_accuracy"] == accuracy
+
+
+def test_a_run_that_is_changed_or_unfinished_is_not_recorded(
+    finished_run, tmp_path, monkeypatch
+):
+    monkeypatch.undo()  # the recipe is no longer the short one
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    done = CliRunner().invoke(cli.app, ["record", str(finished_run)])
+    assert done.exit_code == 1
+    assert "another width, length or rate" in done.output
+    (finished_run / "result.json").unlink()
+    done = CliRunner().invoke(cli.app, ["record", str(finished_run)])
+    assert done.exit_code == 1
+    assert "has not finished" in done.output
+    assert not (tmp_path / "results").exists()

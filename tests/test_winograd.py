@@ -51,7 +51,8 @@ def quick_products(x, W, grad_y, team):
     winograd.convolve(padded(x), winograd.transform_kernel(W, team), y, team)
     U = winograd.transform_kernel(W, team, transposed=True)
     winograd.convolve(padded(grad_y), U, grad_x, team)
-    grad_W = winograd.weight_gradient(padded(x), padded(grad_y), team)
+    grad_W = np.empty_like(W)
+    winograd.weight_gradient(padded(x), padded(grad_y), grad_W, team)
     assert_border_is_clear(y, grad_x)
     return y.images(), grad_x.images(), grad_W
 
@@ -93,7 +94,8 @@ def test_gathering_agrees_with_the_definition(rng, shape, stride):
     grad_x.array[:] = 7  # what an earlier call may have left
     gathered.convolve(padded(x), W, y, team, stride=stride)
     gathered.input_gradient(padded(grad_y), W, grad_x, team, stride=stride)
-    grad_W = gathered.weight_gradient(padded(x), padded(grad_y), team, stride=stride)
+    grad_W = np.empty_like(W)
+    gathered.weight_gradient(padded(x), padded(grad_y), grad_W, team, stride=stride)
     assert_border_is_clear(y, grad_x)
     expected = in_float64(x, W, grad_y, stride)
     found = y.images(), grad_x.images(), grad_W
@@ -173,7 +175,9 @@ def test_a_kernel_is_transformed_and_restored_by_adjoint_maps(rng):
     np.testing.assert_array_equal(turned, expected)
     Z = rng.standard_normal(U.shape, dtype=np.float32)
     left = np.vdot(U.astype(np.float64), Z)
-    right = np.vdot(W.astype(np.float64), winograd.restore_kernel([Z], team))
+    restored = np.empty_like(W)
+    winograd.restore_kernel([Z], restored, team)
+    right = np.vdot(W.astype(np.float64), restored)
     assert left == pytest.approx(right, rel=1e-4, abs=1.0)
 
 

@@ -41,6 +41,7 @@ class FusedRunner:
             a, out = (self._buffer(second.size, second.c_out) for _ in range(2))
             self._blocks.append(FusedBlock(first, second, h, a, out))
             self._states.append(out)
+        self._grad = {name: np.empty_like(W) for name, W in net.params.items()}
         self._scratch = {}
         self._output = None
 
@@ -88,18 +89,19 @@ class FusedRunner:
         Returns
         -------
         dict of str to array
+            The next call overwrites them.
         """
-        params, stem = self.net.params, self._stem
-        delta, grad = self._readout_backward(grad_output), {}
+        params, grad, stem = self.net.params, self._grad, self._stem
+        delta = self._readout_backward(grad_output)
         for i, block in reversed(list(enumerate(self._blocks))):
             middle = self._scratch_like(block.a, "middle")
             below = self._scratch_like(block.h, f"delta {i % 2}")
-            grad |= block.backward(params, delta, middle, below, self.team)
+            block.backward(params, grad, (delta, middle, below), self.team)
             delta = below
-        grad[stem.name] = position_first.weight_gradient(
-            self._input, params[stem.name], delta, self.team, stride=stem.stride
+        position_first.weight_gradient(
+            self._input, delta, grad[stem.name], self.team, stride=stem.stride
         )
-        return {name: grad[name] for name in params}
+        return grad
 
     def evaluate(self, x):
         """Return the scores of any number of images; `backward` is not for them.

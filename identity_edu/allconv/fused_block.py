@@ -49,25 +49,19 @@ class FusedBlock:
         position_first.convolve(self.h, W1, self.a, team, stride=stride, epilogue=relu)
         position_first.convolve(self.a, W2, self.out, team, epilogue=add_shortcut)
 
-    def backward(self, params, delta, middle, below, team):
-        """Carry a gradient from the output to the input.
+    def backward(self, params, grad, deltas, team):
+        """Carry a gradient from the output to the kernels and to the input.
 
         Parameters
         ----------
-        params : dict of str to array
-        delta : PaddedImages
-            Gradient at `out`.
-        middle : PaddedImages
-            Scratch, of the shape of `a`.
-        below : PaddedImages
-            Becomes the gradient at `h`.
+        params, grad : dict of str to array
+            Those of the two kernels are overwritten in `grad`.
+        deltas : tuple of PaddedImages
+            The gradient at `out`; scratch of the shape of `a`; and what becomes the
+            gradient at `h`.
         team : Team
-
-        Returns
-        -------
-        dict of str to array
-            Gradients of the two kernels.
         """
+        delta, middle, below = deltas
 
         def mask(pixels, region):
             pixels *= self.a.interior[region] > 0
@@ -77,15 +71,13 @@ class FusedBlock:
 
         W1, W2 = params[self.first.name], params[self.second.name]
         stride = self.first.stride
-        grad_W2 = position_first.weight_gradient(self.a, W2, delta, team)
+        grad_W1, grad_W2 = grad[self.first.name], grad[self.second.name]
+        position_first.weight_gradient(self.a, delta, grad_W2, team)
         position_first.input_gradient(delta, W2, middle, team, epilogue=mask)
-        grad_W1 = position_first.weight_gradient(
-            self.h, W1, middle, team, stride=stride
-        )
+        position_first.weight_gradient(self.h, middle, grad_W1, team, stride=stride)
         position_first.input_gradient(
             middle, W1, below, team, stride=stride, epilogue=add_shortcut
         )
-        return {self.first.name: grad_W1, self.second.name: grad_W2}
 
 
 def relu(pixels, _region):

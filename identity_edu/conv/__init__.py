@@ -118,7 +118,8 @@ def conv2d_backward(grad_y, x, W, *, stride=1, body=None):
     grad_x = PaddedImages(*x.shape)
     U = winograd.transform_kernel(W, team, transposed=True)
     winograd.convolve(grad_padded, U, grad_x, team)
-    grad_W = winograd.weight_gradient(x_padded, grad_padded, team)
+    grad_W = np.empty_like(W, order="C")
+    winograd.weight_gradient(x_padded, grad_padded, grad_W, team)
     return np.ascontiguousarray(grad_x.images()), grad_W
 
 

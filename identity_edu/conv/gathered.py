@@ -72,18 +72,16 @@ def input_gradient(grad_y, W, grad_x, team, *, stride=1, epilogue=None):
     team.run(task, _groups(grad_y.n))
 
 
-def weight_gradient(x, grad_y, team, *, stride=1):
-    """Return the gradient of a kernel.
+def weight_gradient(x, grad_y, grad_W, team, *, stride=1):
+    """Compute the gradient of a kernel.
 
     Parameters
     ----------
     x, grad_y : PaddedImages
+    grad_W : array, shape (3, 3, c_in, c_out), float32
+        Overwritten.
     team : Team
     stride : int >= 1
-
-    Returns
-    -------
-    array, shape (3, 3, c_in, c_out)
     """
     totals = {}
 
@@ -96,8 +94,8 @@ def weight_gradient(x, grad_y, team, *, stride=1):
         totals[workspace] = total
 
     team.run(task, _groups(x.n))
-    grad_W = sum(totals[w] for w in team.workspaces if w in totals)
-    return grad_W.reshape(KERNEL, KERNEL, x.channels, grad_y.channels)
+    total = sum(totals[w] for w in team.workspaces if w in totals)
+    grad_W[...] = total.reshape(grad_W.shape)
 
 
 def _groups(n):

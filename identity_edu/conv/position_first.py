@@ -53,22 +53,18 @@ def input_gradient(grad_y, W, grad_x, team, *, stride=1, epilogue=None):
         )
 
 
-def weight_gradient(x, W, grad_y, team, *, stride=1):
-    """Return the gradient of the kernel of `convolve`.
+def weight_gradient(x, grad_y, grad_W, team, *, stride=1):
+    """Compute the gradient of the kernel of `convolve`.
 
     Parameters
     ----------
-    x : PaddedImages
-    W : array, shape (3, 3, c_in, c_out)
-        Only its shape matters.
-    grad_y : PaddedImages
+    x, grad_y : PaddedImages
+    grad_W : array, shape (3, 3, c_in, c_out), float32
+        Overwritten.
     team : Team
     stride : int >= 1
-
-    Returns
-    -------
-    array, shape (3, 3, c_in, c_out)
     """
     if stride == 1:
-        return winograd.weight_gradient(x, grad_y, team)
-    return gathered.weight_gradient(x, grad_y, team, stride=stride)
+        winograd.weight_gradient(x, grad_y, grad_W, team)
+    else:
+        gathered.weight_gradient(x, grad_y, grad_W, team, stride=stride)

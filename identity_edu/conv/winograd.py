@@ -110,18 +110,16 @@ def convolve(x, U, y, team, *, epilogue=None):
         y.clear_border()
 
 
-def weight_gradient(x, grad_y, team):
-    """Return the gradient of a kernel: what every pixel saw, times what it caused.
+def weight_gradient(x, grad_y, grad_W, team):
+    """Compute the gradient of a kernel: what every pixel saw, times what it caused.
 
     Parameters
     ----------
     x, grad_y : PaddedImages
         The input, and the gradient with respect to the output.
+    grad_W : array, shape (3, 3, c_in, c_out), float32
+        Overwritten.
     team : Team
-
-    Returns
-    -------
-    array, shape (3, 3, c_in, c_out)
     """
     shape = (N_PLACES, x.channels, grad_y.channels)
     is_started = set()
@@ -139,7 +137,7 @@ def weight_gradient(x, grad_y, team):
 
     team.run(task, chunks(x, team.n_threads))
     totals = [w.array("dU", shape) for w in team.workspaces if w in is_started]
-    return restore_kernel(totals, team)
+    restore_kernel(totals, grad_W, team)
 
 
 def to_tiles(matrix, windows, chunk, channels, workspace, *, name="V"):
@@ -234,23 +232,18 @@ def transform_kernel(W, team, *, transposed=False):
     return U.reshape(N_PLACES, c_in, c_out)
 
 
-def restore_kernel(totals, team):
-    r"""Return :math:`G^\top \big(\sum \partial U\big) G`.
+def restore_kernel(totals, grad_W, team):
+    r"""Write :math:`G^\top \big(\sum \partial U\big) G`.
 
     Parameters
     ----------
     totals : list of array, shape (36, c_in, c_out)
+    grad_W : array, shape (3, 3, c_in, c_out), float32
+        Overwritten.
     team : Team
-
-    Returns
-    -------
-    array, shape (3, 3, c_in, c_out)
     """
-    c_in, c_out = totals[0].shape[1:]
-    grad_W = np.empty((3, 3, c_in, c_out), np.float32)
     flat = [total.reshape(WINDOW, WINDOW, -1) for total in totals]
     _sandwich(GT, flat, grad_W.reshape(3, 3, -1), team)
-    return grad_W
 
 
 def _sandwich(matrix, kernels, out, team):

@@ -29,6 +29,12 @@ POINT_SETS = {
         (0, 1, -1, 2, -2, 3, -3),
     ],
 }
+NAMED = {
+    "half": (0, 1 / 2, -1 / 2),
+    "two": (0, 2, -2),
+    "usual": (0, 1, -1, 2, -2),
+    "ours": (0, 3 / 4, -3 / 4, 5 / 4, -5 / 4),
+}
 
 
 def measure():
@@ -69,6 +75,35 @@ def cancellation(points):
     """
     AT, G, BT = winograd_matrices(points, n_taps=TAPS)
     return np.sqrt(AT**2 @ ((G**2).sum(1) * (BT**2).sum(1)) / TAPS)
+
+
+def summary(values):
+    """Return the numbers that the chapter's text names.
+
+    Parameters
+    ----------
+    values : dict
+        From `measure`.
+
+    Returns
+    -------
+    dict of str to float
+        Errors are medians over the seeds; ``law`` is the measured error over the
+        predicted one, over all sets of points.
+    """
+    unit = np.median(values["direct"])
+    cases = {tuple(case["points"]): case for case in values["cases"]}
+    law = [np.median(c["errors"]) / c["predicted"] / unit for c in cases.values()]
+    numbers = {"direct-error": unit, "law-low": min(law), "law-high": max(law)}
+    for name, points in NAMED.items():
+        case = cases[points]
+        BT = winograd_matrices((*points, np.inf))[2]
+        numbers[f"cond-{name}"] = np.linalg.cond(BT)
+        numbers[f"error-{name}"] = np.median(case["errors"])
+        numbers[f"growth-{name}"] = case["predicted"]
+    smooth = values["smooth"]
+    promised = smooth["predicted"] * np.median(smooth["direct"])
+    return numbers | {"smooth-factor": promised / np.median(smooth["errors"])}
 
 
 def _case(n_outputs, finite):

@@ -1,6 +1,6 @@
 """How each net is trained: every number of a run in one frozen record.
 
-`CIFAR10` and `CIFAR100` are Hardt & Ma (2017), section 5: momentum 0.9, batches of
+`CIFAR10` and `CIFAR100` are Hardt & Ma (2017), section 4: momentum 0.9, batches of
 128, weight decay 1e-4 on the convolutions, a rate of 0.05 that falls tenfold after
 30,000 and 50,000 steps. Ours where the paper is silent: 64,000 steps in all (its
 accuracy peaks near 50,000), and augmentation by a 4-pixel crop and a flip. `DIGITS` is
