@@ -242,7 +242,7 @@ def common_std(kernels, hidden, channels, n_blocks, growth):
     added = growth ** (1 / n_blocks) - 1
     return (2 * added / (channels**2 * k1**2 * k2**2)) ** 0.25
 """,
-            r"not its inputs",
+            r"b of C_1 and c of C_2, once each",
         ),
         WrongAnswer(
             "first-kernel-twice",
