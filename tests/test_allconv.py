@@ -107,7 +107,7 @@ def test_scaling_changes_widths_and_blocks_alone():
     assert allconv.CIFAR10.scaled() == allconv.CIFAR10
     assert min(s.channels for s in allconv.CIFAR10.scaled(width=1e-9).stages) == 1
     for wrong in ({"width": 0}, {"n_blocks": 0}, {"width": float("nan")}):
-        with pytest.raises(ValueError, match="width must be positive and n_blocks at"):
+        with pytest.raises(ValueError, match="width must be positive and finite, n_bl"):
             allconv.CIFAR10.scaled(**wrong)
 
 

@@ -67,6 +67,7 @@ def test_training_resuming_and_plotting_from_the_command_line(tmp_path):
     assert "step 44/44, loss" in done.stderr
     folder = tmp_path / "runs" / "digits-2"
     assert sorted(p.name for p in folder.iterdir()) == [
+        ".lock",
         "checkpoint.npz",
         "held_out.jsonl",
         "log.jsonl",
@@ -146,7 +147,7 @@ def test_cifar_without_its_files_says_how_to_fetch_them(tmp_path):
         (["digits", "--batch-size", 5000], 1, "at most the 1437 examples; got 5000"),
         (["digits", "--backend", "jax"], 1, 'must be "numpy" or "cupy"; got \'jax\''),
         (["--resume", "nowhere"], 1, "nowhere holds no run"),
-        (["digits", "--resume", "x", "--steps", 3], 1, "got NAME, n_steps too"),
+        (["digits", "--resume", "x", "--steps", 3], 1, "got NAME, --steps too"),
     ],
 )
 def test_a_wrong_command_gets_one_line(arguments, code, message, tmp_path):
@@ -336,3 +337,18 @@ def test_a_run_that_is_changed_or_unfinished_is_not_recorded(
     assert done.exit_code == 1
     assert "has not finished" in done.output
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2>&1 | head -1", "2>&1 | true"])
+def test_training_goes_on_when_nobody_reads_its_progress(tmp_path, redirection):
+    command = (
+        f"{sys.executable} -m identity_edu train digits {' '.join(SMALL)} --steps 30 "
+        f"--run {tmp_path / 'run'} >{os.devnull} {redirection}"
+    )
+    if "|" in redirection:
+        command = command.replace(f">{os.devnull} ", "")
+    subprocess.run(command, shell=True, timeout=DEADLINE, check=False)
+    end = time.monotonic() + DEADLINE
+    while RunFolder(tmp_path / "run").result() is None:
+        assert time.monotonic() < end
+        time.sleep(0.05)

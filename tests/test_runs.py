@@ -22,6 +22,7 @@ from identity_edu.train import (
 from identity_edu.train.examples import DataSet, training_batch
 from identity_edu.train.files import RunError
 from identity_edu.train.folder import RunFolder
+from identity_edu.train.trainer import Trainer
 
 TINY = Architecture(
     image=(8, 8, 1), stages=(Stage(1, 4), Stage(1, 8, 2)), n_classes=10, stem=4
@@ -208,7 +209,10 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(uninterrupted, tmp_pat
     damage(path / checkpoint.NEWEST)
     run = start.resume(path)
     assert f"{path / checkpoint.NEWEST} is no whole checkpoint" in run.notes[0]
-    assert run.notes[1] == "Using checkpoint.previous.npz of step 3 instead."
+    assert run.notes[1] == (
+        "It is kept as checkpoint.damaged.npz; using checkpoint.previous.npz of step 3 "
+        "instead."
+    )
     run.train()
     assert content(path) == uninterrupted
 
@@ -236,6 +240,7 @@ def test_the_threads_of_a_run_are_kept_unless_others_are_asked_for(
     assert start.resume(path).notes == []
     monkeypatch.setattr(start, "available_cores", lambda: 6)
     run = start.resume(path)
+    run.folder.unlock()
     assert run.threads == 1
     assert run.notes[0].startswith("The run has 1 threads, and 6 cores are here")
     run = start.resume(path, threads=2)
@@ -596,3 +601,76 @@ def test_the_held_out_part_is_measured_on_the_way_and_at_the_end(tmp_path):
     few = run.trainer.examples
     scores = allconv.runner(run.trainer.net, batch_size=16).evaluate(few.x_test)
     assert outcome.accuracy == np.mean(scores.argmax(axis=1) == few.labels_test)
+
+
+def test_every_number_of_the_recipe_reaches_the_trainer():
+    odd = replace(RECIPE, init="usual", momentum=0.25, weight_decay=0.125)
+    trainer = Trainer(odd, few_digits(), seed=3)
+    assert trainer.optimiser.momentum == 0.25
+    assert trainer.optimiser.weight_decay == 0.125
+    assert trainer.optimiser.decayed == trainer.net.params.keys()
+    near = Trainer(RECIPE, few_digits(), seed=3)
+    name = "blocks.0.W1"  # 1 / (k sqrt(c)) and 1 / (k^2 c), from the same draws
+    ratio = trainer.net.params[name] / near.net.params[name]
+    np.testing.assert_allclose(ratio, 3 * 4**0.5, rtol=1e-5)
+
+
+def test_telemetry_that_overflows_before_the_loss_names_step_rate_and_block(tmp_path):
+    recipe = replace(RECIPE, learning_rate=100.0, telemetry_every=1, drops=())
+    with pytest.raises(RunError, match=r"at step \d, learning rate 100, the distance "):
+        begun(tmp_path / "run", recipe).train()
+
+
+def test_the_seconds_of_a_run_add_up_over_its_parts(tmp_path):
+    path = tmp_path / "run"
+    signalled_after(begun(path), 4)
+    run = start.resume(path)
+    assert run.seconds == checkpoint.load(path / checkpoint.NEWEST)[1]["seconds"] > 0
+
+
+def test_a_damaged_checkpoint_never_replaces_the_whole_one(tmp_path):
+    for n_steps in (1, 2):
+        checkpoint.save(tmp_path, ARRAYS, {"n_steps": n_steps})
+    damage(tmp_path / checkpoint.NEWEST)
+    checkpoint.load_newest(tmp_path)
+    checkpoint.save(tmp_path, ARRAYS, {"n_steps": 3})
+    (tmp_path / checkpoint.NEWEST).unlink()  # what a kill between two renames leaves
+    assert checkpoint.load_newest(tmp_path)[1]["n_steps"] == 1
+
+
+def test_a_folder_in_which_another_trains_is_refused(tmp_path):
+    run = begun(tmp_path / "run")
+    with pytest.raises(RunError, match="another process trains in"):
+        start.resume(tmp_path / "run")
+    run.train()
+    start.resume(tmp_path / "run")
+
+
+def test_a_recipe_that_was_changed_by_hand_is_refused(tmp_path):
+    path = tmp_path / "run"
+    signalled_after(begun(path), 4)
+    text = (path / "run.json").read_text()
+    (path / "run.json").write_text(text.replace('"momentum": 0.9', '"momentum": 0.8'))
+    assert (path / "run.json").read_text() != text
+    with pytest.raises(RunError, match="a run keeps its recipe and seed"):
+        start.resume(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"recipe": {', '"recipe": 3, "other": {'),
+        ('"history": [', '"history": [], "other": ['),
+        ('"architecture": {', '"architecture": null, "other": {'),
+        ('"threads": 1', '"threads": "1"'),
+        ('"seed": 3', '"seed": "3"'),
+    ],
+)
+def test_settings_that_are_damaged_are_refused_by_name(tmp_path, old, new):
+    path = tmp_path / "run"
+    begun(path).train()
+    text = (path / "run.json").read_text()
+    assert old in text
+    (path / "run.json").write_text(text.replace(old, new, 1))
+    with pytest.raises(RunError, match=r"run\.json"):
+        start.resume(path)

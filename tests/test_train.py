@@ -165,8 +165,11 @@ def test_a_recipe_survives_json(name):
     [
         ({"batch_size": 0}, "batch_size must be at least 1; got 0"),
         ({"log_every": 0}, "log_every must be at least 1; got 0"),
-        ({"learning_rate": 0.0}, "learning_rate must be positive; got 0.0"),
-        ({"learning_rate": float("nan")}, "learning_rate must be positive; got nan"),
+        ({"learning_rate": 0.0}, "learning_rate must be positive and finite; got 0.0"),
+        (
+            {"learning_rate": float("nan")},
+            "learning_rate must be positive and finite; got nan",
+        ),
         ({"pad": -1}, "pad must be at least 0; got -1"),
         ({"width": 0.0}, "width must be positive"),
     ],

@@ -199,7 +199,7 @@ def test_images_come_back_as_they_were_loaded(rng):
     images = padded(x)
     np.testing.assert_array_equal(images.images(), x)
     assert images.array.shape == (10, 10, 3, 2)
-    assert images.nbytes == 10 * 10 * 3 * 2 * 4
+    assert images.array.nbytes == 10 * 10 * 3 * 2 * 4
     assert_border_is_clear(images)
 
 

@@ -3,6 +3,7 @@
 Symbols: k is the kernel size, 3 everywhere; c_in and c_out are channels.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -70,7 +71,7 @@ class Architecture:
 
         Parameters
         ----------
-        width : float > 0
+        width : float > 0, finite
             Factor of every number of channels, rounded, at least 1.
         n_blocks : int >= 1, optional
             Residual blocks of each stage.
@@ -84,9 +85,9 @@ class Architecture:
         ValueError
             If `width` or `n_blocks` is out of range.
         """
-        if not width > 0 or (n_blocks is not None and n_blocks < 1):
+        if not 0 < width < math.inf or (n_blocks is not None and n_blocks < 1):
             raise ValueError(
-                "width must be positive and n_blocks at least 1; "
+                "width must be positive and finite, n_blocks at least 1; "
                 f"got {width} and {n_blocks}."
             )
         stages = tuple(

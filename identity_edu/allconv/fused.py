@@ -41,7 +41,9 @@ class FusedRunner:
             a, out = (self._buffer(second.size, second.c_out) for _ in range(2))
             self._blocks.append(FusedBlock(first, second, h, a, out))
             self._states.append(out)
-        self._grad = {name: np.empty_like(W) for name, W in net.params.items()}
+        self._grad = {
+            name: np.empty_like(W, order="C") for name, W in net.params.items()
+        }
         self._scratch = {}
         self._output = None
 

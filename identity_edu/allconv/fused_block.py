@@ -42,11 +42,11 @@ class FusedBlock:
         """
 
         def add_shortcut(pixels, region):
-            _add_shortcut(pixels, region, self.h)
+            _add_shortcut(pixels, region, self.h, stride)
 
         W1, W2 = params[self.first.name], params[self.second.name]
         stride = self.first.stride
-        position_first.convolve(self.h, W1, self.a, team, stride=stride, epilogue=relu)
+        position_first.convolve(self.h, W1, self.a, team, stride=stride, epilogue=_relu)
         position_first.convolve(self.a, W2, self.out, team, epilogue=add_shortcut)
 
     def backward(self, params, grad, deltas, team):
@@ -67,7 +67,7 @@ class FusedBlock:
             pixels *= self.a.interior[region] > 0
 
         def add_shortcut(pixels, region):
-            _add_shortcut_backward(pixels, region, delta)
+            _add_shortcut_backward(pixels, region, delta, stride)
 
         W1, W2 = params[self.first.name], params[self.second.name]
         stride = self.first.stride
@@ -80,22 +80,13 @@ class FusedBlock:
         )
 
 
-def relu(pixels, _region):
-    """Replace negative entries by zero, in place.
-
-    Parameters
-    ----------
-    pixels : array
-    _region : tuple
-        Not needed: every epilogue takes it.
-    """
+def _relu(pixels, _region):
     np.maximum(pixels, 0, out=pixels)
 
 
-def _add_shortcut(pixels, region, h):
+def _add_shortcut(pixels, region, h, stride):
     """Add the averages over squares of h's pixels, to the channels in the middle."""
     rows, _, images = region
-    stride = -(-h.width // pixels.shape[1])
     middle = _middle(pixels, h.channels)
     for a in range(stride):
         for b in range(stride):
@@ -103,10 +94,9 @@ def _add_shortcut(pixels, region, h):
             middle += h.interior[seen, b::stride, images] * (1 / stride**2)
 
 
-def _add_shortcut_backward(pixels, region, delta):
+def _add_shortcut_backward(pixels, region, delta, stride):
     """Add to each of a square's pixels its share of the gradient of their average."""
     rows, _, images = region
-    stride = -(-pixels.shape[1] // delta.width)
     seen = slice(rows.start // stride, -(-rows.stop // stride))
     share = _middle(delta.interior[seen, :, images], pixels.shape[3]) * (1 / stride**2)
     for a in range(stride):

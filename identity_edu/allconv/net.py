@@ -18,6 +18,7 @@ import numpy as np
 from identity_edu import ops
 from identity_edu.allconv.architecture import KERNEL, Architecture
 from identity_edu.allconv.shortcut import shortcut, shortcut_backward
+from identity_edu.backend import as_floating
 from identity_edu.conv import conv2d, conv2d_backward
 from identity_edu.nets import Block, Layer, Net
 
@@ -114,7 +115,8 @@ def global_average(x):
     -------
     array, shape (n, c)
     """
-    return x.mean(axis=(1, 2), dtype=x.dtype)
+    _, (x,) = as_floating(x)
+    return x.mean(axis=(1, 2))
 
 
 def global_average_backward(grad_y, x):
@@ -128,9 +130,11 @@ def global_average_backward(grad_y, x):
     Returns
     -------
     array, shape of `x`
+        Read only: all pixels share one number in memory.
     """
-    n_pixels = x.shape[1] * x.shape[2]
-    return (grad_y[:, None, None, :] / n_pixels) + 0 * x
+    xp, (grad_y,) = as_floating(grad_y)
+    share = grad_y[:, None, None, :] / (x.shape[1] * x.shape[2])
+    return xp.broadcast_to(share, x.shape)
 
 
 def residual_block(first, second):

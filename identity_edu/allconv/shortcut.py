@@ -29,11 +29,8 @@ def shortcut(x, *, stride, channels):
     Hardt & Ma (2017), section 4: average pooling and zero padding.
     """
     xp, (x,) = as_floating(x)
-    total, n_pixels = 0, 0
-    for part in _offsets(x, stride):
-        total = total + _grown(xp, part, x, stride)
-        n_pixels = n_pixels + _grown(xp, xp.ones_like(part[:1, :, :, :1]), x, stride)
-    return _fit_channels(xp, total / n_pixels, channels)
+    y = _square_sums(xp, x, stride) / _square_sizes(xp, x, stride)
+    return _fit_channels(xp, y, channels)
 
 
 def shortcut_backward(grad_y, x, *, stride):
@@ -51,13 +48,20 @@ def shortcut_backward(grad_y, x, *, stride):
     """
     xp, (grad_y, x) = as_floating(grad_y, x)
     grad_y = _fit_channels(xp, grad_y, x.shape[3])
-    n_pixels = 0
-    for part in _offsets(x, stride):
-        n_pixels = n_pixels + _grown(xp, xp.ones_like(part[:1, :, :, :1]), x, stride)
-    share, grad_x = grad_y / n_pixels, xp.empty_like(x)
+    share, grad_x = grad_y / _square_sizes(xp, x, stride), xp.empty_like(x)
     for part in _offsets(grad_x, stride):
         part[...] = share[:, : part.shape[1], : part.shape[2]]
     return grad_x
+
+
+def _square_sums(xp, x, stride):
+    """Add up the pixels of every square."""
+    return sum(_grown(xp, part, x, stride) for part in _offsets(x, stride))
+
+
+def _square_sizes(xp, x, stride):
+    """Count the pixels of every square: the border leaves fewer to some."""
+    return _square_sums(xp, xp.ones_like(x[:1, :, :, :1]), stride)
 
 
 def _offsets(x, stride):

@@ -18,7 +18,7 @@ def plot(
 ) -> None:
     """Draw loss, accuracy, rate and the telemetry of every layer of a run."""
     from identity_edu import plots
-    from identity_edu.train.files import RunError
+    from identity_edu.train.files import RunError, write_atomically
     from identity_edu.train.folder import RunFolder
 
     with one_line_errors():
@@ -31,5 +31,6 @@ def plot(
         figure = plots.training_run(log, telemetry, folder.lines("held_out"))
         figure.suptitle(f"{name}, {log[-1]['step']} steps")
         output = run / "run.png" if output is None else output
-        figure.savefig(output)
+        kind = output.suffix.removeprefix(".") or "png"
+        write_atomically(output, lambda file: figure.savefig(file, format=kind))
         typer.echo(output)

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 from datetime import timedelta
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -22,8 +23,8 @@ def progress(n_steps, n_done):
     Bar or Lines
         Called after each step with the steps done and the means of the log.
     """
-    kind = Bar if sys.stderr.isatty() else Lines
-    return kind(n_steps, n_done)
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return (Bar if is_terminal else Lines)(n_steps, n_done)
 
 
 class Bar:
@@ -37,7 +38,10 @@ class Bar:
     def __init__(self, n_steps, n_done):
         from tqdm import tqdm
 
-        self._bar = tqdm(total=n_steps, initial=n_done, unit="step", dynamic_ncols=True)
+        shape = "{n_fmt}/{total_fmt} {remaining} left{postfix} |{bar}|"
+        self._bar = tqdm(
+            total=n_steps, initial=n_done, bar_format=shape, dynamic_ncols=True
+        )
 
     def __enter__(self):
         """Return itself."""
@@ -57,8 +61,9 @@ class Bar:
         means : dict
             ``"loss"``, ``"accuracy"`` and ``"images_per_second"``.
         """
-        self._bar.set_postfix_str(_summary(means), refresh=False)
-        self._bar.update(step - self._bar.n)
+        with suppress(OSError):  # the terminal may be gone; training goes on
+            self._bar.set_postfix_str(_summary(means), refresh=False)
+            self._bar.update(step - self._bar.n)
 
 
 class Lines:
@@ -99,8 +104,10 @@ class Lines:
         self._printed = now
         left = (self._n_steps - step) * (now - self._started) / (step - self._n_done)
         line = f"step {step}/{self._n_steps}, {_summary(means)}"
-        sys.stderr.write(f"{line}, {timedelta(seconds=round(left))} left\n")
-        sys.stderr.flush()
+        if sys.stderr is not None:
+            with suppress(OSError):  # the reader may be gone; training goes on
+                sys.stderr.write(f"{line}, {timedelta(seconds=round(left))} left\n")
+                sys.stderr.flush()
 
 
 def _summary(means):

@@ -15,7 +15,7 @@ def record(
 ) -> None:
     """Write the result of an unchanged recipe to where chapter 11 reads it."""
     from identity_edu.experiments import write_result
-    from identity_edu.train import recipes
+    from identity_edu.train import recipes, start
     from identity_edu.train.files import RunError
     from identity_edu.train.folder import RunFolder
 
@@ -35,6 +35,6 @@ def record(
             result,
             command=f"identity-edu train {recipe.name} --seed {settings['seed']}",
             seeds=[settings["seed"]],
-            script=recipes.__file__,
+            script=start.__file__,
         )
         typer.echo(path)

@@ -1,6 +1,7 @@
 """``identity-edu train``: begin a run, or go on with one."""
 
 import contextlib
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -64,8 +65,8 @@ def train(  # noqa: PLR0913, PLR0917 - an option is a parameter
         if resume is None:
             job = _begin(name, run, changes, seed=seed, threads=threads, source=data)
         else:
-            fixed = {"NAME": name, "--run": run, "--seed": seed} | changes
-            _require_free(fixed)
+            options = {_option(key): value for key, value in changes.items()}
+            _require_free({"NAME": name, "--run": run, "--seed": seed} | options)
             job = _resume(resume, threads=threads, source=data)
         if job is not None:
             _finish(job)
@@ -86,6 +87,15 @@ def one_line_errors():
     except (RunError, OSError, ValueError, MemoryError) as error:
         typer.echo(str(error) or "the memory is full.", err=True)
         raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        typer.echo("Stopped before the first step.", err=True)
+        raise typer.Exit(130) from error
+
+
+def _say(text):
+    """Print a line, if there is still somebody who reads it."""
+    with contextlib.suppress(OSError):
+        typer.echo(text)
 
 
 def _begin(name, folder, changes, *, seed, threads, source):
@@ -99,7 +109,7 @@ def _begin(name, folder, changes, *, seed, threads, source):
     folder = Path("runs") / f"{name}-{seed}" if folder is None else folder
     job = start.begin(folder, recipe, seed=seed, threads=threads, source=source)
     drops = " and ".join(map(str, recipe.drops))
-    typer.echo(
+    _say(
         f"{name} in {folder}: {recipe.architecture.n_weights():,} weights, "
         f"{recipe.n_steps} steps of {recipe.batch_size} images, {job.threads} threads. "
         f"The rate, {recipe.learning_rate:g}, falls after {drops} steps."
@@ -117,8 +127,8 @@ def _resume(folder, *, threads, source):
         return None
     job = start.resume(folder, threads=threads, source=source)
     for note in job.notes:
-        typer.echo(note)
-    typer.echo(f"{folder} goes on after {job.trainer.n_steps} steps.")
+        _say(note)
+    _say(f"{folder} goes on after {job.trainer.n_steps} steps.")
     return job
 
 
@@ -130,8 +140,9 @@ def _finish(job):
     with progress(job.trainer.recipe.n_steps, job.trainer.n_steps) as show:
         outcome = job.train(show)
     if outcome.signal is not None:
-        typer.echo(
-            f"Stopped after {outcome.n_steps} steps; a checkpoint is written. "
+        kept = "a checkpoint is written" if outcome.n_steps else "nothing is lost"
+        _say(
+            f"Stopped after {outcome.n_steps} steps; {kept}. "
             f"Go on with: {resume_command(folder)}"
         )
         raise typer.Exit(128 + outcome.signal)
@@ -139,10 +150,10 @@ def _finish(job):
 
 
 def _say_result(folder, result):
-    typer.echo(
+    _say(
         f"Held-out accuracy {100 * result['held_out_accuracy']:.2f} % after "
         f"{result['n_steps']} steps in {result['seconds']:.0f} seconds. "
-        f"See it: identity-edu plot {folder}"
+        f"See it: identity-edu plot {shlex.quote(str(folder))}"
     )
 
 
@@ -156,6 +167,11 @@ def _require_numpy(backend):
         raise ValueError(str(error)) from error
     if backend != "numpy":
         raise ValueError('training runs on backend "numpy" alone in this version.')
+
+
+def _option(key):
+    """Return what the command line calls a change to a recipe."""
+    return f"--{key.removeprefix('n_').replace('_', '-')}"
 
 
 def _require_free(fixed):

@@ -7,7 +7,7 @@ or ``"winograd"``, for NumPy float32 and 3 x 3 kernels at stride 1 (chapter 10).
 
 import numpy as np
 
-from identity_edu.conv import direct, winograd
+from identity_edu.conv import direct, position_first, winograd
 from identity_edu.conv.cook_toom import winograd_matrices
 from identity_edu.conv.direct import check_shapes
 from identity_edu.conv.layout import PaddedImages
@@ -82,7 +82,7 @@ def conv2d(x, W, *, stride=1, body=None):
     team = Team(min(len(x), available_cores()))
     x_padded = PaddedImages(*x.shape).load(x)
     y = PaddedImages(*x.shape[:3], W.shape[3])
-    winograd.convolve(x_padded, winograd.transform_kernel(W, team), y, team)
+    position_first.convolve(x_padded, W, y, team)
     return np.ascontiguousarray(y.images())
 
 
@@ -110,16 +110,17 @@ def conv2d_backward(grad_y, x, W, *, stride=1, body=None):
         arrays.
     """
     check_shapes(x, W, stride, grad_y)
+    if body is None and grad_y.dtype != x.dtype:
+        body = "direct"
     if _checked_body(body, x, W, stride) == "direct":
         return direct.conv2d_backward(grad_y, x, W, stride=stride)
     team = Team(min(len(x), available_cores()))
     x_padded = PaddedImages(*x.shape).load(x)
     grad_padded = PaddedImages(*grad_y.shape).load(grad_y)
     grad_x = PaddedImages(*x.shape)
-    U = winograd.transform_kernel(W, team, transposed=True)
-    winograd.convolve(grad_padded, U, grad_x, team)
+    position_first.input_gradient(grad_padded, W, grad_x, team)
     grad_W = np.empty_like(W, order="C")
-    winograd.weight_gradient(x_padded, grad_padded, grad_W, team)
+    position_first.weight_gradient(x_padded, grad_padded, grad_W, team)
     return np.ascontiguousarray(grad_x.images()), grad_W
 
 

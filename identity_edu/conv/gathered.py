@@ -79,7 +79,7 @@ def weight_gradient(x, grad_y, grad_W, team, *, stride=1):
     ----------
     x, grad_y : PaddedImages
     grad_W : array, shape (3, 3, c_in, c_out), float32
-        Overwritten.
+        C-contiguous; overwritten.
     team : Team
     stride : int >= 1
     """

@@ -41,11 +41,6 @@ class PaddedImages:
         self.windows.flags.writeable = False
         self.tiles = self._column_groups(flat[1:-1, 1:-1], TILE)
 
-    @property
-    def nbytes(self):
-        """Bytes of the array."""
-        return self.array.nbytes
-
     def load(self, x):
         """Copy NHWC images in.
 

@@ -118,7 +118,7 @@ def weight_gradient(x, grad_y, grad_W, team):
     x, grad_y : PaddedImages
         The input, and the gradient with respect to the output.
     grad_W : array, shape (3, 3, c_in, c_out), float32
-        Overwritten.
+        C-contiguous; overwritten.
     team : Team
     """
     shape = (N_PLACES, x.channels, grad_y.channels)
@@ -239,7 +239,7 @@ def restore_kernel(totals, grad_W, team):
     ----------
     totals : list of array, shape (36, c_in, c_out)
     grad_W : array, shape (3, 3, c_in, c_out), float32
-        Overwritten.
+        C-contiguous; overwritten.
     team : Team
     """
     flat = [total.reshape(WINDOW, WINDOW, -1) for total in totals]

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from identity_edu import __version__
+from identity_edu.train.files import write_atomically
 
 SCHEMA = "identity_edu.result/1"
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,10 +65,9 @@ def write_result(name, values, *, command, seeds, script, folder=None):
     }
     folder = FOLDER if folder is None else Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    path, part = folder / f"{name}.json", folder / f"{name}.json.part"
+    path = folder / f"{name}.json"
     text = json.dumps(record, indent=1, default=_plain, allow_nan=False)
-    part.write_text(text + "\n")
-    os.replace(part, path)  # a killed run leaves the old file whole
+    write_atomically(path, lambda file: file.write(f"{text}\n".encode()))
     return path
 
 

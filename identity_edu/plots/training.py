@@ -33,11 +33,13 @@ def training_run(log, telemetry=(), held_out=()):
         logarithmic.
     """
     n_rows = 2 if len(telemetry) else 1
-    fig, axes = plt.subplots(n_rows, 3, figsize=(10.0, 3.2 * n_rows), squeeze=False)
-    _draw_curves(axes[0], log, held_out)
+    fig = plt.figure(figsize=(10.0, 3.2 * n_rows))
+    rows = fig.subfigures(n_rows, 1, squeeze=False)[:, 0]  # margins of their own
+    _draw_curves(rows[0].subplots(1, 3), log, held_out)
     if len(telemetry):
-        for ax, (key, label) in zip(axes[1], MAPS.items(), strict=True):
-            _draw_map(fig, ax, telemetry, key, label)
+        axes = rows[1].subplots(1, 3)
+        for ax, (key, label) in zip(axes, MAPS.items(), strict=True):
+            _draw_map(rows[1], ax, telemetry, key, label)
     return fig
 
 
@@ -53,7 +55,8 @@ def _draw_curves(axes, log, held_out):
         axes[1].legend()
     axes[1].set_ylabel("accuracy")
     axes[1].set_ylim(0, 1.02)
-    axes[2].semilogy(step, _column(log, "learning_rate"), color=COLOURS["blue"])
+    rate = {"color": COLOURS["blue"], "drawstyle": "steps-pre"}
+    axes[2].semilogy(step, _column(log, "learning_rate"), **rate)
     axes[2].set_ylabel("learning rate")
     for ax in axes:
         ax.set_xlabel("step")
@@ -78,7 +81,7 @@ def _edges(steps):
     """Return the limits of cells around steps: half way to the neighbours."""
     middles = (steps[:-1] + steps[1:]) / 2
     half = (steps[1] - steps[0]) / 2 if len(steps) > 1 else 0.5
-    return np.array([steps[0] - half, *middles, steps[-1] + half])
+    return np.array([max(0, steps[0] - half), *middles, steps[-1] + half])
 
 
 def _column(records, key):

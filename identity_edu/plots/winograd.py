@@ -32,7 +32,7 @@ def convolution_rates(stages, rates):
     ax.invert_yaxis()
     ax.grid(visible=False, axis="y")
     ax.set(
-        xlabel="rate at which the definition is worked off, relative to that",
+        xlabel="rate at which the definition is worked off",
         ylabel="layer",
     )
     fig.legend(*ax.get_legend_handles_labels(), ncols=3, loc="outside upper center")

@@ -13,6 +13,7 @@ from identity_edu.train.files import RunError, write_atomically
 
 SCHEMA = "identity_edu.checkpoint/1"
 NEWEST, PREVIOUS = "checkpoint.npz", "checkpoint.previous.npz"
+DAMAGED = "checkpoint.damaged.npz"
 
 
 def save(folder, arrays, record):
@@ -76,6 +77,9 @@ def load(path):
 def load_newest(folder):
     """Read the newest whole checkpoint of a run.
 
+    A damaged newest one is moved aside: the next `save` would put it in the place of
+    the whole one.
+
     Parameters
     ----------
     folder : pathlib.Path
@@ -101,7 +105,11 @@ def load_newest(folder):
             notes.append(str(error))
             continue
         if notes:
-            notes.append(f"Using {path.name} of step {record['n_steps']} instead.")
+            (folder / NEWEST).replace(folder / DAMAGED)
+            notes.append(
+                f"It is kept as {DAMAGED}; using {path.name} of step "
+                f"{record['n_steps']} instead."
+            )
         return arrays, record, notes
     if notes:
         raise RunError(

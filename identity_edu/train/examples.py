@@ -58,8 +58,17 @@ def load_data_set(name, source=None):
     Returns
     -------
     DataSet
+
+    Raises
+    ------
+    ValueError
+        If there is no such recipe, a file is damaged, or the digits get a folder.
+    FileNotFoundError
+        If the folder lacks a file.
     """
     if name == "digits":
+        if source is not None:
+            raise ValueError(f"the digits are in the package; got a folder {source}.")
         x_train, labels_train, x_test, labels_test = data.split_digit_images()
         mean, std = x_train.mean(), x_train.std()
         x_train, x_test = (x_train - mean) / std, (x_test - mean) / std

@@ -93,12 +93,12 @@ def full_disk_named(path):
     Raises
     ------
     RunError
-        If the disk, or the user's share of it, is full.
+        If the disk, or the user's share of it, is full, or files may not grow so long.
     """
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         raise RunError(
             f"the disk is full: {path} could not be written. What was there before "

@@ -10,6 +10,7 @@ import os
 import shlex
 from pathlib import Path
 
+from identity_edu.data.locks import FileLock
 from identity_edu.train.files import (
     RunError,
     full_disk_named,
@@ -19,6 +20,7 @@ from identity_edu.train.files import (
 )
 
 SCHEMA = "identity_edu.run/1"
+FIELDS = {"recipe": dict, "seed": int, "data": dict, "history": list}
 # By file, the first line of a run at step c that is of its future: a log line counts
 # the steps done, the others name the step that they stand before.
 FUTURE = {"log": 1, "telemetry": 0, "held_out": 0}
@@ -34,7 +36,27 @@ class RunFolder:
     """
 
     def __init__(self, path):
-        self.path = Path(path)
+        self.path, self._lock = Path(path), None
+
+    def lock(self):
+        """Keep others from training here, until `unlock` or this process's end.
+
+        Raises
+        ------
+        RunError
+            If another process trains here.
+        """
+        try:
+            self._lock = FileLock(self.path / ".lock")
+        except BlockingIOError as error:
+            raise RunError(
+                f"another process trains in {self.path}: wait for it, or stop it."
+            ) from error
+
+    def unlock(self):
+        """Let others train here."""
+        if self._lock is not None:
+            self._lock.close()
 
     def require_new(self):
         """Refuse a folder that holds a run.
@@ -68,6 +90,7 @@ class RunFolder:
         self.require_new()
         with full_disk_named(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
+        self.lock()
         write_json(self.path / "run.json", {"schema": SCHEMA, **settings})
 
     def is_run(self):
@@ -99,6 +122,12 @@ class RunFolder:
             raise RunError(
                 f"{self.path / 'run.json'} must have schema {SCHEMA!r}; got {got!r}."
             )
+        for name, kind in FIELDS.items():
+            if not isinstance(record.get(name), kind):
+                raise RunError(
+                    f"{self.path / 'run.json'} must have {name!r} of type "
+                    f"{kind.__name__}; got {record.get(name)!r}."
+                )
         return record
 
     def update(self, settings):

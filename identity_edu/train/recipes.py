@@ -7,6 +7,7 @@ accuracy peaks near 50,000), and augmentation by a 4-pixel crop and a flip. `DIG
 the same family of nets on the bundled digits, in minutes.
 """
 
+import math
 from dataclasses import asdict, dataclass, fields, replace
 
 from identity_edu import allconv
@@ -63,9 +64,9 @@ class Recipe:
             if getattr(self, name) < smallest:
                 got = getattr(self, name)
                 raise ValueError(f"{name} must be at least {smallest}; got {got}.")
-        if not self.learning_rate > 0:
+        if not 0 < self.learning_rate < math.inf:
             got = self.learning_rate
-            raise ValueError(f"learning_rate must be positive; got {got}.")
+            raise ValueError(f"learning_rate must be positive and finite; got {got}.")
 
     def rate(self, step):
         """Return the learning rate of a step, counted from 0."""

@@ -4,6 +4,8 @@ A run at step t is what an uninterrupted one would be, to the bit, on the same m
 with the same number of threads, which the folder records.
 """
 
+import json
+import math
 import time
 from dataclasses import asdict, dataclass
 
@@ -14,6 +16,7 @@ from identity_edu.train import checkpoint
 from identity_edu.train.environment import blas_threads
 from identity_edu.train.examples import TELEMETRY, training_batch
 from identity_edu.train.files import RunError
+from identity_edu.train.recipes import to_plain
 from identity_edu.train.signals import stop_requests
 from identity_edu.train.telemetry import Telemetry
 
@@ -124,6 +127,12 @@ class Run:
             If the loss or a parameter is not finite, or the disk is full. The last
             checkpoint stays.
         """
+        try:
+            return self._train(report)
+        finally:
+            self.folder.unlock()
+
+    def _train(self, report):
         trainer, recipe = self.trainer, self.trainer.recipe
         with stop_requests() as stop, blas_threads(self.threads):
             try:
@@ -135,10 +144,11 @@ class Run:
                 self.save()
                 accuracy = None if stop() else self._held_out(stop)
             except FloatingPointError as error:
+                stays = f"The checkpoint of step {self.n_saved} stays."
                 raise RunError(
-                    f"training cannot go on: {error} The checkpoint of step "
-                    f"{self.n_saved} stays. Begin another run with a smaller "
-                    "--learning-rate."
+                    f"training cannot go on: {error} "
+                    f"{stays if self.n_saved else 'There is no checkpoint yet.'} "
+                    "Begin another run with a smaller --learning-rate."
                 ) from error
         if accuracy is None:
             return Outcome(trainer.n_steps, signal=stop.number)
@@ -168,6 +178,8 @@ class Run:
         arrays = self.trainer.state() | vectors
         self.folder.sync()
         record = {
+            "recipe": to_plain(self.trainer.recipe),
+            "seed": self.trainer.seed,
             "n_steps": self.trainer.n_steps,
             "tally": asdict(self.tally),
             "seconds": self.seconds,
@@ -176,7 +188,7 @@ class Run:
         self.n_saved = self.trainer.n_steps
 
     def restore(self, arrays, record):
-        """Go on from a checkpoint, and cut the lines of its future from the files.
+        """Go on from a checkpoint; the files are for `RunFolder.cut_back`.
 
         Parameters
         ----------
@@ -187,9 +199,15 @@ class Run:
         Raises
         ------
         RunError
-            If the checkpoint is of another net, or a line is unreadable.
+            If the checkpoint is of another net, recipe or seed.
         """
         self.trainer.restore(arrays, record["n_steps"])
+        of_run = json.loads(json.dumps(to_plain(self.trainer.recipe)))
+        if (record["recipe"], record["seed"]) != (of_run, self.trainer.seed):
+            raise RunError(
+                f"a run keeps its recipe and seed; {self.folder.path / 'run.json'} "
+                "names others than the checkpoint does."
+            )
         kind = "vectors/"
         self.telemetry.restore(
             {n.removeprefix(kind): a for n, a in arrays.items() if n.startswith(kind)}
@@ -221,8 +239,21 @@ class Run:
         """Write a line of telemetry, between the gradient and the update."""
         started = time.perf_counter()
         record = self.telemetry.measure(self.trainer.runner.block_states(), grad)
+        self._require_finite(record)
         self.folder.append("telemetry", {"step": self.trainer.n_steps, **record})
         self._observing = time.perf_counter() - started
+
+    def _require_finite(self, record):
+        """Refuse telemetry that has overflowed before the loss has."""
+        for kind, by_name in record.items():
+            for name, value in by_name.items():
+                if not math.isfinite(value):
+                    optimiser = self.trainer.optimiser
+                    raise FloatingPointError(
+                        f"telemetry must stay finite; at step {optimiser.n_steps}, "
+                        f"learning rate {optimiser.learning_rate:g}, the "
+                        f"{kind.replace('_', ' ')} of {name} is {value}."
+                    )
 
     def _held_out(self, stop):
         """Measure the held-out part and write its line; None if a signal came."""

@@ -1,9 +1,9 @@
-"""Ctrl-C and SIGTERM as a request to stop at the end of the step."""
+"""Ctrl-C, SIGTERM and a closed terminal as a request to stop after the step."""
 
 import os
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 STOPPING = b"\nStopping after this step; once more, and it stops at once.\n"
 STANDARD_ERROR = 2
@@ -37,12 +37,13 @@ class StopRequest:
         if self():
             os._exit(128 + number)
         self.number = number
-        os.write(STANDARD_ERROR, STOPPING)  # print may not be called in a handler
+        with suppress(OSError):  # the terminal may be gone
+            os.write(STANDARD_ERROR, STOPPING)  # print may not be called in a handler
 
 
 @contextmanager
 def stop_requests():
-    """Collect SIGINT and SIGTERM, and give both back what they did before.
+    """Collect SIGINT, SIGTERM and SIGHUP, and give back what they did before.
 
     Yields
     ------
@@ -53,7 +54,10 @@ def stop_requests():
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    hang_up = getattr(signal, "SIGHUP", None)  # not on Windows; nohup ignores it
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
+        numbers.append(hang_up)
     before = {number: signal.signal(number, request.receive) for number in numbers}
     try:
         yield request

@@ -1,5 +1,6 @@
 """How a run comes to life: in a new folder, or from the newest whole checkpoint."""
 
+import operator
 from pathlib import Path
 
 from identity_edu.conv.team import available_cores
@@ -74,21 +75,31 @@ def resume(path, *, threads=None, source=None):
     Raises
     ------
     RunError
-        If this is no run, no checkpoint is whole, or the data are others.
+        If this is no run, another process trains here, no checkpoint is whole, or the
+        recipe or the data are others.
     """
     folder = RunFolder(path)
     settings = folder.settings()
-    recipe, history = from_plain(settings["recipe"]), settings["history"]
+    folder.lock()
+    try:
+        recipe, history = from_plain(settings["recipe"]), settings["history"]
+        before = history[-1]
+        threads, more = _threads(operator.index(before["threads"]), threads)
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        raise RunError(
+            f"{folder.path / 'run.json'} is not as it was written: {error!r}."
+        ) from error
     arrays, record, notes = checkpoint.load_newest(folder.path)
     source = settings["data"]["source"] if source is None else source
-    examples = load_data_set(recipe.name, source)
+    try:
+        examples = load_data_set(recipe.name, source)
+    except FileNotFoundError as error:
+        raise RunError(f"{error} Or name the folder that it is in: --data.") from error
     if examples.digest() != settings["data"]["digest"]:
         raise RunError(
             f"{folder.path} was begun on other data: the digest of the images and "
             "labels differs. Name the folder of its data with --data."
         )
-    before = history[-1]
-    threads, more = _threads(before["threads"], threads)
     notes += more + differences(before["environment"], environment())
     trainer = Trainer(recipe, examples, seed=settings["seed"], threads=threads)
     run = Run(folder, trainer, threads=threads, notes=notes)

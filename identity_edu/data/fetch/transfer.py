@@ -82,8 +82,8 @@ def _from_mirror(url, part, archive, progress):
 
 def _complete(url, part, size, progress):
     """Ask for the rest until there is none, or patience with the mirror ends."""
-    pauses = iter(PAUSES)
-    while (before := _size(part)) < size:
+    pauses, most = iter(PAUSES), _size(part)
+    while _size(part) < size:
         failure = _MirrorError("the connection ended early")
         try:
             _continue(url, part, size, progress)
@@ -91,10 +91,9 @@ def _complete(url, part, size, progress):
             failure = error
         if failure.is_final:
             raise failure
-        gained = _size(part) - before
-        if gained >= CHUNK:
-            pauses = iter(PAUSES)
-        elif _size(part) < size:
+        if (now := _size(part)) >= most + CHUNK:
+            pauses, most = iter(PAUSES), now
+        elif now < size:
             pause = next(pauses, None)
             if pause is None:
                 raise failure

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from identity_edu import __version__
 from identity_edu.data.fetch.archives import FetchError
+from identity_edu.data.locks import FileLock
 
 MARK = "identity_edu.json"  # in each unpacked folder: which archive it came from
 SCHEMA = 1
@@ -38,32 +39,18 @@ def only_one(folder, archive):
     FetchError
         If another process holds the lock, or the folder cannot be written.
     """
-    path = folder / f".{archive.file_name}.lock"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = open(path, "w")  # noqa: SIM115 - closed below, where the lock ends
+        lock = FileLock(folder / f".{archive.file_name}.lock")
+    except BlockingIOError as error:
+        raise FetchError(
+            f"another process is fetching {archive.name} to {folder}: wait for it, "
+            "or end it."
+        ) from error
     except OSError as error:
         raise FetchError(f"{folder} cannot be written: {error.strerror}") from error
-    with file:
-        try:
-            _lock(file)
-        except (BlockingIOError, PermissionError) as error:
-            raise FetchError(
-                f"another process is fetching {archive.name} to {folder}: wait for it, "
-                "or end it."
-            ) from error
+    with lock:
         yield
-
-
-def _lock(file):
-    if os.name == "nt":
-        import msvcrt
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def is_unpacked(target, archive):
