@@ -352,3 +352,15 @@ def test_training_goes_on_when_nobody_reads_its_progress(tmp_path, redirection):
     while RunFolder(tmp_path / "run").result() is None:
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def test_damaged_files_of_a_run_are_named_in_one_line(finished_run):
+    log, result = finished_run / "log.jsonl", finished_run / "result.json"
+    log.write_text(log.read_text() + '{"step": 601}\n')
+    done = CliRunner().invoke(cli.app, ["plot", str(finished_run)])
+    assert done.exit_code == 1
+    assert f"a line of a file in {finished_run} lacks 'loss'" in done.output
+    result.write_text("{}")
+    done = invoke("--resume", finished_run)
+    assert done.exit_code == 1
+    assert "must have all that a run writes; it lacks ['held_out_accuracy'," in done.output

@@ -23,12 +23,15 @@ def plot(
 
     with one_line_errors():
         folder = RunFolder(run)
-        name = folder.settings()["recipe"]["name"]
+        name = folder.settings()["recipe"].get("name", "a run")
         log, telemetry = folder.lines("log"), folder.lines("telemetry")
         if not log:
             raise RunError(f"{run} has no line in its log yet: train a little longer.")
         plots.use_book_style()
-        figure = plots.training_run(log, telemetry, folder.lines("held_out"))
+        try:
+            figure = plots.training_run(log, telemetry, folder.lines("held_out"))
+        except KeyError as error:
+            raise RunError(f"a line of a file in {run} lacks {error}.") from error
         figure.suptitle(f"{name}, {log[-1]['step']} steps")
         output = run / "run.png" if output is None else output
         kind = output.suffix.removeprefix(".") or "png"

@@ -20,6 +20,7 @@ from identity_edu.train.files import (
 )
 
 SCHEMA = "identity_edu.run/1"
+RESULT = {"n_steps", "held_out_accuracy", "seconds"}
 FIELDS = {"recipe": dict, "seed": int, "data": dict, "history": list}
 # By file, the first line of a run at step c that is of its future: a log line counts
 # the steps done, the others name the step that they stand before.
@@ -209,9 +210,19 @@ class RunFolder:
         Returns
         -------
         dict or None
+
+        Raises
+        ------
+        RunError
+            If the file is damaged; the message names it.
         """
         path = self.path / "result.json"
-        return read_json(path) if path.exists() else None
+        if not path.exists():
+            return None
+        record = read_json(path)
+        if missing := sorted(RESULT - record.keys()):
+            raise RunError(f"{path} must have all that a run writes; it lacks {missing}.")
+        return record
 
     def write_result(self, record):
         """Write the result.
