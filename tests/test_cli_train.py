@@ -363,4 +363,4 @@ def test_damaged_files_of_a_run_are_named_in_one_line(finished_run):
     result.write_text("{}")
     done = invoke("--resume", finished_run)
     assert done.exit_code == 1
-    assert "must have all that a run writes; it lacks ['held_out_accuracy'," in done.output
+    assert "a run writes; it lacks ['held_out_accuracy'," in done.output

@@ -221,7 +221,9 @@ class RunFolder:
             return None
         record = read_json(path)
         if missing := sorted(RESULT - record.keys()):
-            raise RunError(f"{path} must have all that a run writes; it lacks {missing}.")
+            raise RunError(
+                f"{path} must have all that a run writes; it lacks {missing}."
+            )
         return record
 
     def write_result(self, record):
