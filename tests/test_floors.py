@@ -26,6 +26,7 @@ THEME_FLOOR = 3
 FLOORS = {
     "__init__": -1,
     "backend": 0,
+    "lanczos": 0.5,
     "linalg": 1,
     "ops": 1,
     "conv": 1,

@@ -3,6 +3,7 @@ r"""Convolution layers by hand: one definition, and one fast body that agrees wi
 `conv2d` and `conv2d_backward` take NHWC images and (k, k, c_in, c_out) kernels and
 pick a body: ``"direct"``, the definition, on any array library and dtype (chapter 09),
 or ``"winograd"``, for NumPy float32 and 3 x 3 kernels at stride 1 (chapter 10).
+`spectrum` has the singular values of the map.
 """
 
 import numpy as np
@@ -11,14 +12,25 @@ from identity_edu.conv import direct, position_first, winograd
 from identity_edu.conv.cook_toom import winograd_matrices
 from identity_edu.conv.direct import check_shapes
 from identity_edu.conv.layout import PaddedImages
+from identity_edu.conv.spectrum import (
+    circular_norm,
+    circular_singular_values,
+    operator_matrix,
+    operator_norm,
+)
 from identity_edu.conv.team import Team, available_cores
 
 __all__ = [
     "BODIES",
     "choose_body",
+    "circular_norm",
+    "circular_singular_values",
     "conv2d",
     "conv2d_backward",
+    "conv2d_input_gradient",
     "direct",
+    "operator_matrix",
+    "operator_norm",
     "winograd",
     "winograd_matrices",
 ]
@@ -27,6 +39,7 @@ BODIES = ("direct", "winograd")
 # With fewer channels, bringing images into Winograd's layout and back costs more than
 # the multiplications that it saves (`benchmarks/convolution.py`).
 MIN_CHANNELS = 32
+MIN_PIXELS = 100  # with fewer, in all images, its transforms of the kernel cost more
 
 
 def choose_body(x, W, *, stride=1):
@@ -42,9 +55,10 @@ def choose_body(x, W, *, stride=1):
     -------
     {"direct", "winograd"}
         ``"winograd"`` for NumPy arrays of float32, 3 x 3 kernels and stride 1, where
-        there are enough channels for it to be faster.
+        there are enough channels and pixels for it to be faster.
     """
-    enough = min(W.shape[2:]) >= MIN_CHANNELS
+    n_pixels = x.shape[0] * x.shape[1] * x.shape[2]
+    enough = min(W.shape[2:]) >= MIN_CHANNELS and n_pixels >= MIN_PIXELS
     return "winograd" if enough and _can_winograd(x, W, stride) else "direct"
 
 
@@ -110,18 +124,50 @@ def conv2d_backward(grad_y, x, W, *, stride=1, body=None):
         arrays.
     """
     check_shapes(x, W, stride, grad_y)
-    if body is None and grad_y.dtype != x.dtype:
-        body = "direct"
-    if _checked_body(body, x, W, stride) == "direct":
+    if _backward_body(body, grad_y, x, W, stride) == "direct":
         return direct.conv2d_backward(grad_y, x, W, stride=stride)
     team = Team(min(len(x), available_cores()))
     x_padded = PaddedImages(*x.shape).load(x)
     grad_padded = PaddedImages(*grad_y.shape).load(grad_y)
-    grad_x = PaddedImages(*x.shape)
-    position_first.input_gradient(grad_padded, W, grad_x, team)
     grad_W = np.empty_like(W, order="C")
     position_first.weight_gradient(x_padded, grad_padded, grad_W, team)
-    return np.ascontiguousarray(grad_x.images()), grad_W
+    return _input_gradient(grad_padded, x, W, team), grad_W
+
+
+def conv2d_input_gradient(grad_y, x, W, *, stride=1, body=None):
+    """Carry a gradient back through `conv2d` to the images alone: its transpose.
+
+    Parameters
+    ----------
+    grad_y : array, shape of the output
+    x : array, shape (n, h, w, c_in)
+        Only its shape and dtype matter.
+    W : array, shape (k, k, c_in, c_out)
+    stride : int >= 1
+    body : {"direct", "winograd"}, optional
+        Unless given, `choose_body` picks.
+
+    Returns
+    -------
+    array, shape of `x`
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together, or `body` is unknown or cannot serve these
+        arrays.
+    """
+    check_shapes(x, W, stride, grad_y)
+    if _backward_body(body, grad_y, x, W, stride) == "direct":
+        return direct.conv2d_input_gradient(grad_y, x, W, stride=stride)
+    team = Team(min(len(x), available_cores()))
+    return _input_gradient(PaddedImages(*grad_y.shape).load(grad_y), x, W, team)
+
+
+def _input_gradient(grad_padded, x, W, team):
+    grad_x = PaddedImages(*x.shape)
+    position_first.input_gradient(grad_padded, W, grad_x, team)
+    return np.ascontiguousarray(grad_x.images())
 
 
 def _can_winograd(x, W, stride):
@@ -129,6 +175,13 @@ def _can_winograd(x, W, stride):
     is_numpy = isinstance(x, np.ndarray) and isinstance(W, np.ndarray)
     is_float32 = is_numpy and x.dtype == W.dtype == np.float32
     return is_float32 and W.shape[:2] == (3, 3) and stride == 1 and x.size > 0
+
+
+def _backward_body(body, grad_y, x, W, stride):
+    """Name the body; only the definition takes a gradient of another dtype."""
+    if body is None and grad_y.dtype != x.dtype:
+        return "direct"
+    return _checked_body(body, x, W, stride)
 
 
 def _checked_body(body, x, W, stride):

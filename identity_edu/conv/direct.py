@@ -75,14 +75,42 @@ def conv2d_backward(grad_y, x, W, *, stride=1):
     check_shapes(x, W, stride, grad_y)
     xp, (grad_y, x, W) = as_floating(grad_y, x, W)
     height, width = output_size(x, stride)
-    x_padded = _pad(xp, x, len(W) // 2)
-    grad_padded, grad_W = xp.zeros_like(x_padded), xp.zeros_like(W)
+    x_padded, grad_W = _pad(xp, x, len(W) // 2), xp.zeros_like(W)
     pixels = (0, 1, 2)
     for a, b, seen in _taps(len(W), height, width, stride):
+        grad_W[a, b] = xp.tensordot(x_padded[seen], grad_y, (pixels, pixels))
+    return conv2d_input_gradient(grad_y, x, W, stride=stride), grad_W
+
+
+def conv2d_input_gradient(grad_y, x, W, *, stride=1):
+    """Carry a gradient back through `conv2d` to the images alone.
+
+    In `x` a convolution is linear, and this is its transpose.
+
+    Parameters
+    ----------
+    grad_y : array, shape of the output
+    x : array, shape (n, h, w, c_in)
+        Only its shape and dtype matter.
+    W : array, shape (k, k, c_in, c_out)
+    stride : int >= 1
+
+    Returns
+    -------
+    array, shape of `x`
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together.
+    """
+    check_shapes(x, W, stride, grad_y)
+    xp, (grad_y, x, W) = as_floating(grad_y, x, W)
+    height, width = output_size(x, stride)
+    grad_padded = _pad(xp, xp.zeros_like(x), len(W) // 2)
+    for a, b, seen in _taps(len(W), height, width, stride):
         grad_padded[seen] += grad_y @ W[a, b].T
-        seen_x = x_padded[seen]
-        grad_W[a, b] = xp.tensordot(seen_x, grad_y, (pixels, pixels))
-    return _crop(grad_padded, len(W) // 2), grad_W
+    return _crop(grad_padded, len(W) // 2)
 
 
 def output_size(x, stride):

@@ -1,13 +1,12 @@
 """Convolutions of any stride, position first: gather what a row sees, and multiply.
 
-The nine pixels that an output pixel depends on are copied side by side, and the whole
+The k^2 pixels that an output pixel depends on are copied side by side, and the whole
 convolution of a row is one matrix product. As many multiplications as the definition:
-for the few convolutions that skip pixels.
+for the few convolutions that skip pixels, or see one alone.
 
-Symbols: `columns` is (pixels, 9 c_in), one row for each output pixel of each image.
+Symbols: `columns` is (pixels, k^2 c_in), one row for each output pixel of each image.
 """
 
-KERNEL = 3
 GROUP = 16  # images whose columns are gathered at once
 
 
@@ -17,7 +16,7 @@ def convolve(x, W, y, team, *, stride=1, epilogue=None):
     Parameters
     ----------
     x : PaddedImages
-    W : array, shape (3, 3, c_in, c_out), float32
+    W : array, shape (k, k, c_in, c_out), float32, k 1 or 3
     y : PaddedImages
         Its interior is overwritten. Not `x`.
     team : Team
@@ -30,7 +29,7 @@ def convolve(x, W, y, team, *, stride=1, epilogue=None):
 
     def task(images, workspace):
         for i in range(y.height):
-            columns = _columns(x, i, images, stride, y.width, workspace)
+            columns = _columns(x, i, images, (len(W), stride, y.width), workspace)
             region = (slice(i, i + 1), slice(None), images)
             row = y.interior[region]
             row[...] = (columns @ flat).reshape(row.shape)
@@ -46,7 +45,7 @@ def input_gradient(grad_y, W, grad_x, team, *, stride=1, epilogue=None):
     Parameters
     ----------
     grad_y : PaddedImages
-    W : array, shape (3, 3, c_in, c_out), float32
+    W : array, shape (k, k, c_in, c_out), float32, k 1 or 3
     grad_x : PaddedImages
         Overwritten.
     team : Team
@@ -61,8 +60,8 @@ def input_gradient(grad_y, W, grad_x, team, *, stride=1, epilogue=None):
         for i in range(grad_y.height):
             row = grad_y.interior[i, :, images]
             columns = row.reshape(-1, row.shape[2]) @ flat.T
-            columns = columns.reshape(*row.shape[:2], KERNEL, KERNEL, -1)
-            for a, b, seen in _taps(i, images, stride, grad_y.width):
+            columns = columns.reshape(*row.shape[:2], *W.shape[:2], -1)
+            for a, b, seen in _taps(i, images, (len(W), stride, grad_y.width)):
                 grad_x.array[seen] += columns[:, :, a, b]
         _clear_frame(grad_x, images)
         if epilogue is not None:
@@ -78,17 +77,17 @@ def weight_gradient(x, grad_y, grad_W, team, *, stride=1):
     Parameters
     ----------
     x, grad_y : PaddedImages
-    grad_W : array, shape (3, 3, c_in, c_out), float32
+    grad_W : array, shape (k, k, c_in, c_out), float32, k 1 or 3
         C-contiguous; overwritten.
     team : Team
     stride : int >= 1
     """
-    totals = {}
+    totals, reach = {}, (len(grad_W), stride, grad_y.width)
 
     def task(images, workspace):
         total = totals.setdefault(workspace, 0)
         for i in range(grad_y.height):
-            columns = _columns(x, i, images, stride, grad_y.width, workspace)
+            columns = _columns(x, i, images, reach, workspace)
             row = grad_y.interior[i, :, images]
             total = total + columns.T @ row.reshape(-1, row.shape[2])
         totals[workspace] = total
@@ -102,21 +101,24 @@ def _groups(n):
     return [slice(first, min(first + GROUP, n)) for first in range(0, n, GROUP)]
 
 
-def _columns(x, i, images, stride, width, workspace):
-    """Gather what the pixels of output row i see: (width n', 9 c)."""
-    n_images = images.stop - images.start
-    shape = (width, n_images, KERNEL, KERNEL, x.channels)
-    columns = workspace.array("columns", shape)
-    for a, b, seen in _taps(i, images, stride, width):
+def _columns(x, i, images, reach, workspace):
+    """Gather what the pixels of output row i see: (width n', k^2 c)."""
+    (k, _, width), n_images = reach, images.stop - images.start
+    columns = workspace.array("columns", (width, n_images, k, k, x.channels))
+    for a, b, seen in _taps(i, images, reach):
         columns[:, :, a, b] = x.array[seen]
     return columns.reshape(width * n_images, -1)
 
 
-def _taps(i, images, stride, width):
+def _taps(i, images, reach):
     """Yield (a, b, index) of the padded pixels that tap (a, b) of row i sees."""
-    for a in range(KERNEL):
-        for b in range(KERNEL):
-            yield a, b, (stride * i + a, slice(b, b + stride * width, stride), images)
+    k, stride, width = reach
+    first = 1 - k // 2  # the border is one pixel wide
+    for a in range(k):
+        for b in range(k):
+            left = first + b
+            columns = slice(left, left + stride * width, stride)
+            yield a, b, (first + stride * i + a, columns, images)
 
 
 def _clear_frame(x, images):
