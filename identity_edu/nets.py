@@ -26,11 +26,15 @@ class Layer:
         those with respect to the arrays after it, if there are any.
     params : tuple of str
         Names in the net's dict, in the order that both functions take them.
+    input_gradient : callable, optional
+        ``input_gradient(delta, h, *arrays)`` returns the first of what `backward`
+        does, where that is cheaper than all of it.
     """
 
     forward: Callable
     backward: Callable
     params: tuple[str, ...] = ()
+    input_gradient: Callable | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,17 @@ def forward(net, X):
     return X, cache
 
 
-def backward(net, cache, grad_output):
+def look_away(_i, _gradient):
+    """Do nothing with what `backward` shows.
+
+    Parameters
+    ----------
+    _i : int
+    _gradient : array
+    """
+
+
+def backward(net, cache, grad_output, watch=look_away):
     """Carry a gradient from the output back to every parameter.
 
     Parameters
@@ -103,14 +117,21 @@ def backward(net, cache, grad_output):
         From `forward`.
     grad_output : array, shape of the output
         Gradient of the loss with respect to the net's output.
+    watch : callable, optional
+        ``watch(i, gradient)`` is shown the gradient with respect to the input of block
+        i, the last block first; before them, the output counts as the input of a block
+        after the last.
 
     Returns
     -------
     dict of str to array
         Keys, order and shapes of ``net.params``.
     """
-    grad = {}
-    for _, grad_block in backward_sweep(net, cache, grad_output):
+    grad, i = {}, len(net.blocks)
+    watch(i, grad_output)
+    for delta, grad_block in backward_sweep(net, cache, grad_output):
+        i -= 1
+        watch(i, delta)
         _accumulate(grad, grad_block)
     return {name: grad[name] for name in net.params}
 

@@ -40,18 +40,21 @@ class Runner:
         self._output, self._cache = nets.forward(self.net, X)
         return self._output
 
-    def backward(self, grad_output):
+    def backward(self, grad_output, watch=nets.look_away):
         """Return the gradient by parameter.
 
         Parameters
         ----------
         grad_output : array, shape of the output
+        watch : callable, optional
+            ``watch(i, gradient)`` is shown the gradient at the input of each block, as
+            `identity_edu.nets.backward` shows it.
 
         Returns
         -------
         dict of str to array
         """
-        return nets.backward(self.net, self._cache, grad_output)
+        return nets.backward(self.net, self._cache, grad_output, watch)
 
     def block_states(self):
         """Return the batch before each block and after the last one.

@@ -1,12 +1,12 @@
 """The all-convolutional residual net: its table, its gradient, and its fast runner."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 
 import numpy as np
 import pytest
 
-from identity_edu import allconv, nets, ops
+from identity_edu import allconv, conv, nets, ops
 from identity_edu.allconv import Architecture, Stage
 from identity_edu.conv.team import Team
 from identity_edu.numerics import central_difference, convergence_order
@@ -16,6 +16,11 @@ SMALL = Architecture(image=(8, 8, 2), stages=(Stage(2, 8), Stage(1, 12, 2)), ste
 ODD = Architecture(
     image=(7, 5, 3), stages=(Stage(1, 9), Stage(2, 6, 2), Stage(1, 6, 3)), n_classes=4
 )
+PLAIN, TRANSITIONS, ODD_TRANSITIONS = (
+    replace(SMALL, skip=False),
+    replace(SMALL, transition="convolution"),
+    replace(ODD, transition="convolution"),
+)
 FUSED = {
     "small": SMALL,
     "digits": allconv.DIGITS,
@@ -23,6 +28,12 @@ FUSED = {
     "few channels": allconv.CIFAR10.scaled(width=0.05, n_blocks=2),
     "no multiples of 4": Architecture((18, 6, 3), (Stage(1, 8), Stage(2, 9, 3)), 3, 8),
     "stride in the stem": Architecture((16, 8, 1), (Stage(1, 20),), stem_stride=2),
+    "plain": PLAIN,
+    "transitions": TRANSITIONS,
+    "transitions without skips": replace(TRANSITIONS, skip=False),
+    "a transition at stride 1": Architecture(
+        (8, 8, 1), (Stage(1, 8), Stage(1, 12)), stem=6, transition="convolution"
+    ),
 }
 
 
@@ -52,7 +63,7 @@ def test_the_cifar_net_is_the_papers_table():
     rows = allconv.CIFAR10.convolutions()
     assert len(rows) == 55
     assert allconv.CIFAR10.n_weights() == 13_538_736
-    assert rows[0] == ("stem.W", 3, 16, 1, (32, 32))
+    assert rows[0] == ("stem.W", 3, 16, 1, (32, 32), 3)
     shapes = [(r.c_in, r.c_out, r.stride, r.size[0]) for r in rows[1:]]
     expected = []
     for c_in, c_out, stride, side in (
@@ -75,8 +86,42 @@ def test_the_imagenet_net_has_34_layers_and_the_papers_number_of_weights():
     assert rows[-1].size == (7, 7)
 
 
+def test_the_plain_net_has_the_same_table():
+    assert PLAIN.convolutions() == SMALL.convolutions()
+
+
+def test_a_transition_stands_wherever_a_stage_changes_the_shape():
+    parts = replace(allconv.CIFAR10, transition="convolution").parts()
+    kinds = [part.kind for part in parts]
+    assert kinds == ["stem"] + 3 * (["transition"] + 9 * ["residual"])
+    transitions = [p.convolutions[0] for p in parts if p.kind == "transition"]
+    assert transitions == [
+        ("transitions.0.W", 16, 64, 1, (32, 32), 1),
+        ("transitions.1.W", 64, 128, 2, (32, 32), 1),
+        ("transitions.2.W", 128, 256, 2, (16, 16), 1),
+    ]
+    for part in parts:
+        if part.kind == "residual":
+            assert all(row.keeps_shape for row in part.convolutions)
+    shrinking = Architecture(
+        (8, 8, 1), (Stage(1, 6, 2), Stage(1, 9), Stage(1, 9)), stem=6
+    )
+    parts = replace(shrinking, transition="convolution").parts()
+    kinds = "stem transition residual transition residual residual"
+    assert [part.kind for part in parts] == kinds.split()
+    unchanged = Architecture(
+        (4, 4, 1), (Stage(2, 3),), stem=3, transition="convolution"
+    )
+    assert [part.kind for part in unchanged.parts()] == ["stem", "residual", "residual"]
+
+
+def test_an_unknown_transition_is_refused():
+    with pytest.raises(ValueError, match="one of shortcut, convolution; got 'pool'"):
+        replace(SMALL, transition="pool")
+
+
 @pytest.mark.parametrize(
-    "architecture", [SMALL, ODD, allconv.CIFAR10.scaled(width=0.2)]
+    "architecture", [SMALL, ODD, ODD_TRANSITIONS, allconv.CIFAR10.scaled(width=0.2)]
 )
 def test_a_net_has_the_kernels_of_its_table(rng, architecture):
     net = allconv.init_net(rng, architecture)
@@ -85,9 +130,9 @@ def test_a_net_has_the_kernels_of_its_table(rng, architecture):
     assert list(net.params) == [row.name for row in rows]
     for row in rows:
         W = net.params[row.name]
-        assert W.shape == (3, 3, row.c_in, row.c_out)
+        assert W.shape == (row.kernel, row.kernel, row.c_in, row.c_out)
         assert W.dtype == np.float32
-    assert len(net.blocks) == 2 + (len(rows) - 1) // 2
+    assert len(net.blocks) == len(architecture.parts()) + 1
 
 
 def test_an_architecture_survives_a_trip_through_plain_data():
@@ -114,15 +159,44 @@ def test_scaling_changes_widths_and_blocks_alone():
 # The start
 
 
+def he_deviation(row):
+    """Return He's deviation, with the taps inside the image counted one by one."""
+    ones = np.ones((1, *row.size, 1))
+    inside = conv.conv2d(ones, np.ones((3, 3, 1, 1)), stride=row.stride).mean()
+    return ((2 if row.name.endswith("W2") else 1) / (inside * row.c_out)) ** 0.5
+
+
 @pytest.mark.parametrize("init", allconv.INITS)
 def test_kernels_start_with_the_stated_deviation(rng, init):
     net = allconv.init_net(rng, allconv.CIFAR10.scaled(n_blocks=1), init=init)
+    rows = {row.name: row for row in net.architecture.convolutions()}
     for name, W in net.params.items():
         c = W.shape[3]
         near = init == "near_identity" and name != "stem.W"
         std = 1 / (9 * c) if near else 1 / (3 * c**0.5)
+        if init == "he" and name != "stem.W":
+            std = he_deviation(rows[name])
         assert W.std() == pytest.approx(std, rel=4 / (2 * W.size) ** 0.5)
         assert abs(W.mean()) <= 4 * std / W.size**0.5
+
+
+def test_a_transition_starts_by_handing_on_the_gradients_mean_square(rng):
+    net = allconv.init_net(
+        rng,
+        Architecture((8, 8, 1), (Stage(1, 256),), stem=64, transition="convolution"),
+    )
+    K = net.params["transitions.0.W"][0, 0]
+    # The mean of ||K^T g||^2 / ||g||^2 over all g is that of K's squares, per output.
+    assert (K**2).sum() / 256 == pytest.approx(1, rel=4 * (2 / K.size) ** 0.5)
+
+
+def test_taps_inside_the_image_are_counted_at_every_stride():
+    for side in (1, 2, 5, 8):
+        for stride in (1, 2, 3):
+            row = allconv.Convolution("W2", 1, 1, stride, (side, 4))
+            ones = np.ones((1, side, 4, 1))
+            inside = conv.conv2d(ones, np.ones((3, 3, 1, 1)), stride=stride)
+            assert row.n_taps == pytest.approx(inside.mean(), rel=1e-12)
 
 
 def test_one_seed_gives_one_net_in_either_precision():
@@ -136,14 +210,14 @@ def test_one_seed_gives_one_net_in_either_precision():
 
 
 def test_an_unknown_start_is_refused(rng):
-    with pytest.raises(ValueError, match="near_identity, usual; got 'he'"):
-        allconv.init_net(rng, SMALL, init="he")
+    with pytest.raises(ValueError, match="near_identity, usual, he; got 'zero'"):
+        allconv.init_net(rng, SMALL, init="zero")
 
 
 # The gradient
 
 
-@pytest.mark.parametrize("architecture", [SMALL, ODD])
+@pytest.mark.parametrize("architecture", [SMALL, ODD, PLAIN, ODD_TRANSITIONS])
 @pytest.mark.parametrize("init", allconv.INITS)
 def test_the_gradient_of_the_net_is_its_slope_in_every_kernel(rng, architecture, init):
     net = allconv.init_net(rng, architecture, init=init, dtype=np.float64)
@@ -265,6 +339,26 @@ def test_the_whole_cifar_nets_gradient_is_accurate_in_float32(rng, init):
     assert np.median(errors) <= 5e-5
     # A ReLU whose input is as small as the rounding error may take the other side.
     assert max(errors) <= 5e-3
+
+
+@pytest.mark.parametrize("architecture", [PLAIN, TRANSITIONS], ids=["plain", "1 x 1"])
+def test_both_runners_show_the_gradient_at_every_block(rng, architecture):
+    net = allconv.init_net(rng, architecture, init="he")
+    x, labels = batch(rng, architecture, 3, np.float32)
+    seen = []
+    for runner in (Runner(net), allconv.runner(net, batch_size=5, n_threads=2)):
+        scores = runner.forward(x)
+        grad_scores, shown = ops.softmax_cross_entropy_backward(scores, labels), {}
+        runner.backward(grad_scores, lambda i, g, to=shown: to.update({i: g.copy()}))
+        seen.append(shown)
+    expected, found = seen
+    n = len(net.blocks)
+    assert list(expected) == list(range(n, -1, -1))
+    assert list(found) == list(range(n, 0, -1))
+    for i, gradient in found.items():
+        largest = np.abs(expected[i]).max()
+        np.testing.assert_allclose(gradient, expected[i], atol=1e-5 * largest)
+    np.testing.assert_array_equal(found[n], grad_scores)
 
 
 def test_a_smaller_batch_gives_the_same_rows_and_its_own_gradient(rng):

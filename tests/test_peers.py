@@ -1,5 +1,6 @@
 """PyTorch, as an independent judge of every gradient written by hand."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -132,23 +133,32 @@ def test_convolutions_agree_with_pytorch(rng, k, stride):
 
 def torch_allconv(params, x, readout, architecture):
     """Write the all-convolutional net down a second time, channels first."""
-    conv2d = torch.nn.functional.conv2d
-    stem, *rows = architecture.convolutions()
-    h = conv2d(x, params[stem.name], padding=1)
-    for first, second in zip(rows[::2], rows[1::2], strict=True):
+    conv2d, h = torch.nn.functional.conv2d, x
+    for kind, rows in architecture.parts():
+        if kind != "residual":
+            (row,) = rows
+            kernel, padding = params[row.name], row.kernel // 2
+            h = conv2d(h, kernel, stride=row.stride, padding=padding)
+            continue
+        first, second = rows
         a = torch.relu(conv2d(h, params[first.name], stride=first.stride, padding=1))
         branch = conv2d(a, params[second.name], padding=1)
         skip = torch.nn.functional.avg_pool2d(h, first.stride)
         missing = first.c_out - first.c_in
         pad = (0, 0, 0, 0, missing // 2, missing - missing // 2)
-        h = torch.nn.functional.pad(skip, pad) + branch
+        skip = torch.nn.functional.pad(skip, pad)
+        h = skip + branch if architecture.skip else branch
     return h.mean((2, 3)) @ readout.T
 
 
-@pytest.mark.parametrize("init", allconv.INITS)
+@pytest.mark.parametrize(
+    "change", [{}, {"skip": False}, {"transition": "convolution"}], ids=str
+)
+@pytest.mark.parametrize("init", ["near_identity", "he"])
 @pytest.mark.parametrize("n_blocks", [1, 9])
-def test_the_allconv_net_agrees_with_pytorch(rng, n_blocks, init):
+def test_the_allconv_net_agrees_with_pytorch(rng, n_blocks, init, change):
     architecture = allconv.CIFAR10.scaled(width=0.125, n_blocks=n_blocks)
+    architecture = replace(architecture, **change)
     net = allconv.init_net(rng, architecture, init=init, dtype=np.float64)
     x, labels = rng.standard_normal((4, 32, 32, 3)), rng.integers(10, size=4)
     runner = Runner(net)

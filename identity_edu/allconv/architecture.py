@@ -1,6 +1,6 @@
 """The table of an all-convolutional residual net, and the nets that the paper trained.
 
-Symbols: k is the kernel size, 3 everywhere; c_in and c_out are channels.
+Symbols: k is the kernel size, 3 but in a transition; c_in and c_out are channels.
 """
 
 import math
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 KERNEL = 3
+TRANSITIONS = ("shortcut", "convolution")
 
 
 class Convolution(NamedTuple):
@@ -20,6 +21,8 @@ class Convolution(NamedTuple):
     c_in, c_out, stride : int >= 1
     size : tuple of int
         Height and width of its input.
+    kernel : int
+        Side of its kernel.
     """
 
     name: str
@@ -27,6 +30,39 @@ class Convolution(NamedTuple):
     c_out: int
     stride: int
     size: tuple[int, int]
+    kernel: int = KERNEL
+
+    @property
+    def keeps_shape(self):
+        """Whether the output has the shape of the input."""
+        return self.stride == 1 and self.c_in == self.c_out
+
+    @property
+    def n_taps(self):
+        """Taps that fall inside the image, as a mean over the output's pixels."""
+        return math.prod(_mean_taps(s, self.stride, self.kernel) for s in self.size)
+
+
+class Part(NamedTuple):
+    """One block of the net, and its convolutions.
+
+    Attributes
+    ----------
+    kind : {"stem", "transition", "residual"}
+        A transition is one 1 x 1 convolution, without a skip and without a ReLU.
+    convolutions : tuple of Convolution
+        One; two in a residual block.
+    """
+
+    kind: str
+    convolutions: tuple[Convolution, ...]
+
+
+def _mean_taps(side, stride, kernel):
+    """Count the taps inside the image along one axis, as a mean over the outputs."""
+    r, outputs = kernel // 2, range(0, side, stride)
+    inside = [min(p + r, side - 1) - max(p - r, 0) + 1 for p in outputs]
+    return sum(inside) / len(inside)
 
 
 @dataclass(frozen=True)
@@ -58,6 +94,17 @@ class Architecture:
     stem_stride : int >= 1
     stages : tuple of Stage
     n_classes : int >= 2
+    skip : bool
+        False leaves every skip out: the plain net of the same convolutions.
+    transition : {"shortcut", "convolution"}
+        How a stage begins that changes the shape. ``"shortcut"``: its first block does
+        it, and its skip is `identity_edu.allconv.shortcut`. ``"convolution"``: a
+        transition before that block does, and the skips of all blocks are identities.
+
+    Raises
+    ------
+    ValueError
+        If `transition` is unknown.
     """
 
     image: tuple[int, int, int]
@@ -65,6 +112,16 @@ class Architecture:
     n_classes: int = 10
     stem: int = 16
     stem_stride: int = 1
+    skip: bool = True
+    transition: str = "shortcut"
+
+    def __post_init__(self):
+        """Refuse a transition that there is not."""
+        if self.transition not in TRANSITIONS:
+            raise ValueError(
+                f"transition must be one of {', '.join(TRANSITIONS)}; "
+                f"got {self.transition!r}."
+            )
 
     def scaled(self, *, width=1.0, n_blocks=None):
         """Return a wider or narrower net, or one with other numbers of blocks.
@@ -102,13 +159,27 @@ class Architecture:
         Returns
         -------
         list of Convolution
-            First the stem, then two for each residual block.
+            First the stem, then two for each residual block, and one before those
+            where a transition stands.
         """
-        (*size, channels), table = self.image, []
-        for name, c_out, stride in self._plan():
-            table.append(Convolution(name, channels, c_out, stride, tuple(size)))
-            size, channels = [-(-s // stride) for s in size], c_out
-        return table
+        return [row for part in self.parts() for row in part.convolutions]
+
+    def parts(self):
+        """List the blocks before the read-out, the one nearest the input first.
+
+        Returns
+        -------
+        list of Part
+        """
+        (*size, channels), parts = self.image, []
+        for kind, plan in self._plan():
+            rows = []
+            for name, c_out, stride, kernel in plan:
+                row = Convolution(name, channels, c_out, stride, tuple(size), kernel)
+                rows.append(row)
+                size, channels = [-(-s // stride) for s in size], c_out
+            parts.append(Part(kind, tuple(rows)))
+        return parts
 
     def n_weights(self):
         """Count the weights of all convolutions, which is all that is trained.
@@ -117,16 +188,22 @@ class Architecture:
         -------
         int
         """
-        return sum(KERNEL**2 * c.c_in * c.c_out for c in self.convolutions())
+        return sum(c.kernel**2 * c.c_in * c.c_out for c in self.convolutions())
 
     def _plan(self):
-        yield "stem.W", self.stem, self.stem_stride
-        i = 0
+        """Yield the kind of each part, and name, c_out, stride, kernel of its rows."""
+        yield "stem", [("stem.W", self.stem, self.stem_stride, KERNEL)]
+        before, i, n_transitions = self.stem, 0, 0
         for stage in self.stages:
+            c, stride = stage.channels, stage.stride
+            if self.transition == "convolution" and (c != before or stride > 1):
+                yield "transition", [(f"transitions.{n_transitions}.W", c, stride, 1)]
+                n_transitions, stride = n_transitions + 1, 1
             for j in range(stage.n_blocks):
-                yield f"blocks.{i}.W1", stage.channels, stage.stride if j == 0 else 1
-                yield f"blocks.{i}.W2", stage.channels, 1
+                first = (f"blocks.{i}.W1", c, stride if j == 0 else 1, KERNEL)
+                yield "residual", [first, (f"blocks.{i}.W2", c, 1, KERNEL)]
                 i += 1
+            before = c
 
 
 # Hardt & Ma (2017), table 1.

@@ -7,10 +7,10 @@ and 3 x 3 convolutions take Winograd's way.
 
 import numpy as np
 
-from identity_edu.allconv.fused_block import FusedBlock
-from identity_edu.conv import position_first
+from identity_edu.allconv.fused_block import FusedBlock, FusedConvolution
 from identity_edu.conv.layout import PaddedImages
 from identity_edu.conv.team import Team
+from identity_edu.nets import look_away
 from identity_edu.runner import Runner
 
 
@@ -32,15 +32,9 @@ class FusedRunner:
     def __init__(self, net, *, batch_size, team=None):
         self.net, self.batch_size = net, batch_size
         self.team = Team() if team is None else team
-        self._stem, *rows = net.architecture.convolutions()
-        self._input = self._buffer(self._stem.size, self._stem.c_in)
-        self._states = [self._buffer(rows[0].size, self._stem.c_out)]
-        self._blocks = []
-        for first, second in zip(rows[::2], rows[1::2], strict=True):
-            h = self._states[-1]
-            a, out = (self._buffer(second.size, second.c_out) for _ in range(2))
-            self._blocks.append(FusedBlock(first, second, h, a, out))
-            self._states.append(out)
+        height, width, channels = net.architecture.image
+        self._states = [self._buffer((height, width), channels)]
+        self._blocks = [self._fused(part) for part in net.architecture.parts()]
         self._grad = {
             name: np.empty_like(W, order="C") for name, W in net.params.items()
         }
@@ -67,42 +61,36 @@ class FusedRunner:
             If it is not float32.
         """
         self._load(x)
-        params, stem = self.net.params, self._stem
-        position_first.convolve(
-            self._input,
-            params[stem.name],
-            self._states[0],
-            self.team,
-            stride=stem.stride,
-        )
         for block in self._blocks:
-            block.forward(params, self.team)
+            block.forward(self.net.params, self.team)
         averages = self._states[-1].interior.mean(axis=(0, 1))
         self._output = (averages @ self.net.readout.T)[: len(x)]
         return self._output
 
-    def backward(self, grad_output):
+    def backward(self, grad_output, watch=look_away):
         """Return the gradient by parameter, for the last forward pass.
 
         Parameters
         ----------
         grad_output : array, shape (n, n_classes)
+        watch : callable, optional
+            As in `identity_edu.nets.backward`, but for the images' own gradient, which
+            nothing here needs. What it is shown is overwritten later.
 
         Returns
         -------
         dict of str to array
             The next call overwrites them.
         """
-        params, grad, stem = self.net.params, self._grad, self._stem
+        params, grad, n = self.net.params, self._grad, len(grad_output)
+        watch(len(self._blocks) + 1, grad_output)
         delta = self._readout_backward(grad_output)
         for i, block in reversed(list(enumerate(self._blocks))):
-            middle = self._scratch_like(block.a, "middle")
-            below = self._scratch_like(block.h, f"delta {i % 2}")
+            watch(i + 1, delta.images()[:n])
+            middle = block.a and self._scratch_like(block.a, "middle")
+            below = self._scratch_like(block.h, f"delta {i % 2}") if i else None
             block.backward(params, grad, (delta, middle, below), self.team)
             delta = below
-        position_first.weight_gradient(
-            self._input, delta, grad[stem.name], self.team, stride=stem.stride
-        )
         return grad
 
     def evaluate(self, x):
@@ -129,8 +117,18 @@ class FusedRunner:
             Views, which the next forward pass overwrites.
         """
         n = len(self._output)
-        buffers = [self._input, *self._states]
-        return [*(buffer.images()[:n] for buffer in buffers), self._output]
+        return [*(state.images()[:n] for state in self._states), self._output]
+
+    def _fused(self, part):
+        """Return a block between the last buffer and a new one."""
+        h, last = self._states[-1], part.convolutions[-1]
+        height, width = (-(-side // last.stride) for side in last.size)
+        out = self._buffer((height, width), last.c_out)
+        self._states.append(out)
+        if part.kind != "residual":
+            return FusedConvolution(last, h, out)
+        a, skip = self._buffer(last.size, last.c_out), self.net.architecture.skip
+        return FusedBlock(*part.convolutions, h, a, out, skip)
 
     def _readout_backward(self, grad_output):
         """Spread the gradient of the scores over the pixels of the last block."""
@@ -151,8 +149,9 @@ class FusedRunner:
             )
         if x.dtype != np.float32:
             raise TypeError(f"x must be float32; got {x.dtype}.")
-        self._input.interior[:, :, : len(x)] = x.transpose(1, 2, 0, 3)
-        self._input.interior[:, :, len(x) :] = 0
+        first = self._states[0]
+        first.interior[:, :, : len(x)] = x.transpose(1, 2, 0, 3)
+        first.interior[:, :, len(x) :] = 0
 
     def _buffer(self, size, channels):
         return PaddedImages(self.batch_size, *size, channels)

@@ -24,6 +24,8 @@ class FusedBlock:
     first, second : Convolution
     h, a, out : PaddedImages
         Input, inside of the branch, output.
+    skip : bool
+        False: the branch alone.
     """
 
     first: Convolution
@@ -31,6 +33,7 @@ class FusedBlock:
     h: PaddedImages
     a: PaddedImages
     out: PaddedImages
+    skip: bool = True
 
     def forward(self, params, team):
         """Fill `a` and `out` from `h`.
@@ -47,7 +50,8 @@ class FusedBlock:
         W1, W2 = params[self.first.name], params[self.second.name]
         stride = self.first.stride
         position_first.convolve(self.h, W1, self.a, team, stride=stride, epilogue=_relu)
-        position_first.convolve(self.a, W2, self.out, team, epilogue=add_shortcut)
+        epilogue = add_shortcut if self.skip else None
+        position_first.convolve(self.a, W2, self.out, team, epilogue=epilogue)
 
     def backward(self, params, grad, deltas, team):
         """Carry a gradient from the output to the kernels and to the input.
@@ -70,14 +74,61 @@ class FusedBlock:
             _add_shortcut_backward(pixels, region, delta, stride)
 
         W1, W2 = params[self.first.name], params[self.second.name]
-        stride = self.first.stride
+        stride, epilogue = self.first.stride, add_shortcut if self.skip else None
         grad_W1, grad_W2 = grad[self.first.name], grad[self.second.name]
         position_first.weight_gradient(self.a, delta, grad_W2, team)
         position_first.input_gradient(delta, W2, middle, team, epilogue=mask)
         position_first.weight_gradient(self.h, middle, grad_W1, team, stride=stride)
         position_first.input_gradient(
-            middle, W1, below, team, stride=stride, epilogue=add_shortcut
+            middle, W1, below, team, stride=stride, epilogue=epilogue
         )
+
+
+@dataclass(frozen=True)
+class FusedConvolution:
+    """A block that is one convolution: the stem, or a transition.
+
+    Attributes
+    ----------
+    row : Convolution
+    h, out : PaddedImages
+        Input and output.
+    """
+
+    row: Convolution
+    h: PaddedImages
+    out: PaddedImages
+    a = None  # there is no inside
+
+    def forward(self, params, team):
+        """Fill `out` from `h`.
+
+        Parameters
+        ----------
+        params : dict of str to array
+        team : Team
+        """
+        W, stride = params[self.row.name], self.row.stride
+        position_first.convolve(self.h, W, self.out, team, stride=stride)
+
+    def backward(self, params, grad, deltas, team):
+        """Carry a gradient from the output to the kernel and, if asked, to the input.
+
+        Parameters
+        ----------
+        params, grad : dict of str to array
+        deltas : tuple of PaddedImages
+            The gradient at `out`; whatever stands second; and what becomes the gradient
+            at `h`, or None where nobody needs it.
+        team : Team
+        """
+        delta, _, below = deltas
+        name, stride = self.row.name, self.row.stride
+        position_first.weight_gradient(self.h, delta, grad[name], team, stride=stride)
+        if below is not None:
+            position_first.input_gradient(
+                delta, params[name], below, team, stride=stride
+            )
 
 
 def _relu(pixels, _region):
