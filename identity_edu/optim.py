@@ -24,6 +24,9 @@ class SGD:
     decayed : collection of str, optional
         Names that the decay acts on; unless given, every array of two or more
         dimensions (weights, not thresholds).
+    projection : callable, optional
+        ``projection(params, n_steps)`` after every step, with the number of steps
+        done: may put parameters back into a set that they must lie in, in place.
 
     Attributes
     ----------
@@ -39,7 +42,14 @@ class SGD:
     """
 
     def __init__(
-        self, params, schedule, *, momentum=0.9, weight_decay=0.0, decayed=None
+        self,
+        params,
+        schedule,
+        *,
+        momentum=0.9,
+        weight_decay=0.0,
+        decayed=None,
+        projection=None,
     ):
         if not 0 <= momentum < 1:
             raise ValueError(f"momentum must be in [0, 1); got {momentum}.")
@@ -51,6 +61,7 @@ class SGD:
             raise ValueError(f"decayed must name parameters; {unknown} are none.")
         self.params, self.schedule, self.n_steps = params, schedule, 0
         self.momentum, self.weight_decay = momentum, weight_decay
+        self.projection = projection
         self.decayed = frozenset(decayed)
         self.velocity = {
             name: array_namespace(array).zeros_like(array)
@@ -87,6 +98,8 @@ class SGD:
                 v += self.weight_decay * p
             p -= learning_rate * v
         self.n_steps += 1
+        if self.projection is not None:
+            self.projection(self.params, self.n_steps)
 
 
 def step_decay(step, *, initial, drops, factor=0.1):

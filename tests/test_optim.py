@@ -50,6 +50,24 @@ def test_parameters_change_in_place_and_gradients_do_not():
         np.testing.assert_array_equal(g, GRAD[name])
 
 
+def test_a_projection_is_called_after_every_step_with_the_steps_done():
+    seen = []
+
+    def projection(params, n_steps):
+        seen.append((n_steps, params["W"].copy()))
+        params["W"][...] = 1.0
+
+    p = params()
+    optimiser = SGD(p, 0.1, momentum=0.0, projection=projection)
+    optimiser.step(GRAD)
+    optimiser.step(GRAD)
+    assert [n for n, _ in seen] == [1, 2]
+    # Called after the update, and what it writes is where the next step begins.
+    np.testing.assert_allclose(seen[0][1], params()["W"] - 0.1 * GRAD["W"])
+    np.testing.assert_allclose(seen[1][1], 1.0 - 0.1 * GRAD["W"])
+    np.testing.assert_array_equal(p["W"], np.ones((1, 2)))
+
+
 def test_momentum_descends_a_quadratic_faster_than_plain_steps():
     curvature = np.array([1.0, 0.01])
     ends = {}
