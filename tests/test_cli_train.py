@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -131,6 +132,17 @@ def test_cifar_without_its_files_says_how_to_fetch_them(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("in_empty_folder")
+@pytest.mark.parametrize("net", ["plain", "procrustes"])
+def test_another_kind_of_net_has_a_folder_of_its_own(net):
+    done = invoke("digits", *SMALL, "--net", net, "--steps", 3)
+    assert done.exit_code == 0, done.output
+    settings = RunFolder(Path("runs") / f"digits-{net}-0").settings()
+    changes = {"width": 0.125, "n_blocks": 1, "n_steps": 3, "telemetry_every": 50}
+    expected = recipes.adapted(recipes.with_net(recipes.DIGITS, net), **changes)
+    assert recipes.from_plain(settings["recipe"]) == expected
+
+
 # What is refused
 
 
@@ -140,6 +152,7 @@ def test_cifar_without_its_files_says_how_to_fetch_them(tmp_path):
     [
         ([], 2, "NAME must be one of digits, cifar10, cifar100; got None"),
         (["mnist"], 2, "NAME must be one of digits, cifar10, cifar100; got 'mnist'"),
+        (["digits", "--net", "dense"], 2, "--net must be one of residual, plain, proc"),
         (["digits", "--steps", 0], 2, "--steps"),
         (["digits", "--threads", 0], 2, "--threads"),
         (["digits", "--width", 0], 1, "width must be positive"),
@@ -148,6 +161,7 @@ def test_cifar_without_its_files_says_how_to_fetch_them(tmp_path):
         (["digits", "--backend", "jax"], 1, 'must be "numpy" or "cupy"; got \'jax\''),
         (["--resume", "nowhere"], 1, "nowhere holds no run"),
         (["digits", "--resume", "x", "--steps", 3], 1, "got NAME, --steps too"),
+        (["--resume", "x", "--net", "plain"], 1, "got --net too"),
     ],
 )
 def test_a_wrong_command_gets_one_line(arguments, code, message, tmp_path):
@@ -322,6 +336,19 @@ def test_a_finished_run_is_recorded_for_the_book(finished_run, tmp_path, monkeyp
     assert found["seeds"] == [3]
     accuracy = RunFolder(finished_run).result()["held_out_accuracy"]
     assert found["values"]["held_out_accuracy"] == accuracy
+
+
+def test_another_kind_of_net_is_recorded_under_its_own_name(
+    finished_run, tmp_path, monkeypatch
+):
+    del finished_run  # the short recipe is what it leaves
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    recipe = recipes.with_net(recipes.RECIPES["digits"], "procrustes")
+    start.begin(tmp_path / "other", recipe, seed=3, threads=1).train()
+    done = CliRunner().invoke(cli.app, ["record", str(tmp_path / "other")])
+    assert done.exit_code == 0, done.output
+    found = results.load_result("digits_procrustes_run")
+    assert found["command"] == "identity-edu train digits --net procrustes --seed 3"
 
 
 def test_a_run_that_is_changed_or_unfinished_is_not_recorded(

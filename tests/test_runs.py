@@ -1,5 +1,6 @@
 """A run can be stopped anywhere and goes on to the bit; its files are whole."""
 
+import json
 import os
 import signal
 from dataclasses import replace
@@ -59,8 +60,7 @@ def _small_and_alone():
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(start, "load_data_set", few_digits)
         patched.setattr(start, "available_cores", lambda: 1)
-        patched.setattr(telemetry, "FIRST_ROUNDS", 2)
-        patched.setattr(telemetry, "LATER_ROUNDS", 1)
+        patched.setattr(telemetry, "MOST_STEPS", 2)
         yield
 
 
@@ -617,7 +617,8 @@ def test_every_number_of_the_recipe_reaches_the_trainer():
 
 def test_telemetry_that_overflows_before_the_loss_names_step_rate_and_block(tmp_path):
     recipe = replace(RECIPE, learning_rate=100.0, telemetry_every=1, drops=())
-    with pytest.raises(RunError, match=r"at step \d, learning rate 100, the distance "):
+    message = r"at step \d, learning rate 100, the [a-z ]+ of blocks.\d is inf"
+    with pytest.raises(RunError, match=message):
         begun(tmp_path / "run", recipe).train()
 
 
@@ -654,6 +655,24 @@ def test_a_recipe_that_was_changed_by_hand_is_refused(tmp_path):
     assert (path / "run.json").read_text() != text
     with pytest.raises(RunError, match="a run keeps its recipe and seed"):
         start.resume(path)
+
+
+def test_a_run_from_before_there_were_kinds_of_nets_goes_on(tmp_path):
+    whole, path = begun(tmp_path / "whole"), tmp_path / "run"
+    whole.train()
+    killed_after(begun(path), 7)
+    arrays, record = checkpoint.load(path / checkpoint.NEWEST)
+    settings = json.loads((path / "run.json").read_text())
+    for kept in (record["recipe"], settings["recipe"]):
+        del kept["project_every"]
+        del kept["architecture"]["skip"], kept["architecture"]["transition"]
+    (path / "run.json").write_text(json.dumps(settings))
+    checkpoint.save(path, arrays, record)
+    resumed = start.resume(path)
+    assert 0 < resumed.trainer.n_steps <= 7
+    resumed.train()
+    for name, array in whole.trainer.state().items():
+        np.testing.assert_array_equal(resumed.trainer.state()[name], array)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from identity_edu.cli.root import app
+from identity_edu.cli.train import one_line_errors
 
 
 @app.command()
@@ -24,4 +25,5 @@ def experiment(
         names = ", ".join(sorted(known))
         typer.echo(f"NAME must be one of {names}; got {name!r}.", err=True)
         raise typer.Exit(2)
-    typer.echo(experiments.run(name))
+    with one_line_errors():
+        typer.echo(experiments.run(name))

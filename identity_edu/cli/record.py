@@ -13,7 +13,7 @@ from identity_edu.cli.train import one_line_errors
 def record(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
 ) -> None:
-    """Write the result of an unchanged recipe to where chapter 11 reads it."""
+    """Write the result of an unchanged recipe to where the book reads it."""
     from identity_edu.experiments import write_result
     from identity_edu.train import recipes, start
     from identity_edu.train.files import RunError
@@ -25,16 +25,29 @@ def record(
         if result is None:
             raise RunError(f"{run} has not finished: there is no result to record.")
         recipe = recipes.from_plain(settings["recipe"])
-        if recipe != recipes.RECIPES[recipe.name]:
+        net = _stated_net(recipe)
+        if net is None:
             raise RunError(
                 f"the recipe of {recipe.name} is required, as it stands; {run} has "
                 "another width, length or rate."
             )
+        is_own = net == recipes.NETS[0]
+        kind = "" if is_own else f" --net {net}"
         path = write_result(
-            f"{recipe.name}_run",
+            f"{recipe.name}_run" if is_own else f"{recipe.name}_{net}_run",
             result,
-            command=f"identity-edu train {recipe.name} --seed {settings['seed']}",
+            command=f"identity-edu train {recipe.name}{kind} --seed {settings['seed']}",
             seeds=[settings["seed"]],
             script=start.__file__,
         )
         typer.echo(path)
+
+
+def _stated_net(recipe):
+    """Return the kind of net for which this is the recipe as it stands, or None."""
+    from identity_edu.train import recipes
+
+    for net in recipes.NETS:
+        if recipe == recipes.with_net(recipes.RECIPES[recipe.name], net):
+            return net
+    return None

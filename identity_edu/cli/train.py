@@ -11,6 +11,7 @@ from identity_edu.cli.progress import progress
 from identity_edu.cli.root import app
 
 NAMES = ("digits", "cifar10", "cifar100")
+NETS = ("residual", "plain", "procrustes")
 RECIPE = "In place of the recipe's."
 
 
@@ -20,8 +21,12 @@ def train(  # noqa: PLR0913, PLR0917 - an option is a parameter
     resume: Annotated[
         Path | None, typer.Option(help="Folder of a run to go on with.")
     ] = None,
+    net: Annotated[
+        str | None, typer.Option(help=f"{' | '.join(NETS)}; residual.")
+    ] = None,
     run: Annotated[
-        Path | None, typer.Option(help="Folder to write to; runs/NAME-SEED.")
+        Path | None,
+        typer.Option(help="Folder to write to; runs/NAME-SEED, or runs/NAME-NET-SEED."),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder of the official CIFAR files.")
@@ -63,10 +68,12 @@ def train(  # noqa: PLR0913, PLR0917 - an option is a parameter
     with one_line_errors():
         _require_numpy(backend)
         if resume is None:
-            job = _begin(name, run, changes, seed=seed, threads=threads, source=data)
+            recipe = _recipe(name, net, changes)
+            job = _begin(recipe, net, run, seed=seed, threads=threads, source=data)
         else:
             options = {_option(key): value for key, value in changes.items()}
-            _require_free({"NAME": name, "--run": run, "--seed": seed} | options)
+            fixed = {"NAME": name, "--net": net, "--run": run, "--seed": seed}
+            _require_free(fixed | options)
             job = _resume(resume, threads=threads, source=data)
         if job is not None:
             _finish(job)
@@ -98,19 +105,29 @@ def _say(text):
         typer.echo(text)
 
 
-def _begin(name, folder, changes, *, seed, threads, source):
-    from identity_edu.train import recipes, start
+def _recipe(name, net, changes):
+    from identity_edu.train import recipes
 
-    if name not in NAMES:
-        typer.echo(f"NAME must be one of {', '.join(NAMES)}; got {name!r}.", err=True)
-        raise typer.Exit(2)
+    for option, value, known in (("NAME", name, NAMES), ("--net", net, (*NETS, None))):
+        if value not in known:
+            names = ", ".join(filter(None, known))
+            typer.echo(f"{option} must be one of {names}; got {value!r}.", err=True)
+            raise typer.Exit(2)
+    recipe = recipes.with_net(recipes.RECIPES[name], net or NETS[0])
+    return recipes.adapted(recipe, **changes)
+
+
+def _begin(recipe, net, folder, *, seed, threads, source):
+    from identity_edu.train import start
+
     seed = 0 if seed is None else seed
-    recipe = recipes.adapted(recipes.RECIPES[name], **changes)
-    folder = Path("runs") / f"{name}-{seed}" if folder is None else folder
+    if folder is None:
+        kind = "" if net in {None, NETS[0]} else f"-{net}"
+        folder = Path("runs") / f"{recipe.name}{kind}-{seed}"
     job = start.begin(folder, recipe, seed=seed, threads=threads, source=source)
     drops = " and ".join(map(str, recipe.drops))
     _say(
-        f"{name} in {folder}: {recipe.architecture.n_weights():,} weights, "
+        f"{recipe.name} in {folder}: {recipe.architecture.n_weights():,} weights, "
         f"{recipe.n_steps} steps of {recipe.batch_size} images, {job.threads} threads. "
         f"The rate, {recipe.learning_rate:g}, falls after {drops} steps."
     )

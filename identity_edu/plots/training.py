@@ -8,9 +8,11 @@ from identity_edu.plots.style import COLOURS
 
 MAPS = {
     "distance": "distance from the identity",
+    "gradient_ratio": "gradient, input by output",
     "gradient_norm": "norm of the gradient",
     "spectral_norm": "spectral norm",
 }
+RATIOS = (0.5, 1, 2)  # the colours' ends, and the middle: a gradient that is preserved
 
 
 def training_run(log, telemetry=(), held_out=()):
@@ -21,8 +23,9 @@ def training_run(log, telemetry=(), held_out=()):
     log : list of dict
         ``"step"``, ``"loss"``, ``"accuracy"`` and ``"learning_rate"``.
     telemetry : list of dict
-        ``"step"``, and by layer: ``"distance"``, ``"gradient_norm"``,
-        ``"spectral_norm"``. Without any, there are no maps.
+        ``"step"``, and by layer: ``"distance"``, ``"gradient_ratio"``,
+        ``"gradient_norm"``, ``"spectral_norm"``. A layer that a line leaves out stays
+        white in it; what no line has is not drawn.
     held_out : list of dict
         ``"step"`` and ``"accuracy"``.
 
@@ -30,16 +33,19 @@ def training_run(log, telemetry=(), held_out=()):
     -------
     matplotlib.figure.Figure
         The layer nearest the input is at the bottom of a map; colours are
-        logarithmic.
+        logarithmic, and those of gradient ratios are pale at 1.
     """
-    n_rows = 2 if len(telemetry) else 1
+    keys = [key for key in MAPS if any(line.get(key) for line in telemetry)]
+    pairs = [keys[i : i + 2] for i in range(0, len(keys), 2)]
+    n_rows = 1 + len(pairs)
     fig = plt.figure(figsize=(10.0, 3.2 * n_rows))
     rows = fig.subfigures(n_rows, 1, squeeze=False)[:, 0]  # margins of their own
     _draw_curves(rows[0].subplots(1, 3), log, held_out)
-    if len(telemetry):
-        axes = rows[1].subplots(1, 3)
-        for ax, (key, label) in zip(axes, MAPS.items(), strict=True):
-            _draw_map(rows[1], ax, telemetry, key, label)
+    for row, pair in zip(rows[1:], pairs, strict=True):
+        for key, ax in zip(
+            pair, row.subplots(1, len(pair), squeeze=False)[0], strict=True
+        ):
+            _draw_map(row, ax, telemetry, key)
     return fig
 
 
@@ -62,19 +68,27 @@ def _draw_curves(axes, log, held_out):
         ax.set_xlabel("step")
 
 
-def _draw_map(fig, ax, telemetry, key, label):
+def _draw_map(fig, ax, telemetry, key):
     """Draw one colour for each layer and step; what is not positive stays white."""
-    layers = list(telemetry[0][key])
-    values = np.array([[line[key][layer] for line in telemetry] for layer in layers])
+    lines = [line.get(key, {}) for line in telemetry]
+    layers = list(max(lines, key=len))
+    values = np.array([[line.get(layer, 0) for line in lines] for layer in layers])
     values = np.ma.masked_less_equal(values.astype(float), 0)
     rows = np.arange(len(layers) + 1) - 0.5
     steps = _edges(_column(telemetry, "step"))
-    mesh = ax.pcolormesh(steps, rows, values, norm=LogNorm(), rasterized=True)
+    colours = {"norm": LogNorm(), "cmap": None}
+    if key == "gradient_ratio":
+        colours = {"norm": LogNorm(RATIOS[0], RATIOS[-1]), "cmap": "PuOr"}
+    mesh = ax.pcolormesh(steps, rows, values, rasterized=True, **colours)
     shown = np.unique(np.linspace(0, len(layers) - 1, 8).round().astype(int))
     ax.set_yticks(shown, [layers[row] for row in shown], fontsize=8)
     ax.set(xlabel="step", ylabel="layer")
     ax.grid(visible=False)
-    fig.colorbar(mesh, ax=ax).set_label(label)
+    bar = fig.colorbar(mesh, ax=ax, extend="both" if colours["cmap"] else "neither")
+    bar.set_label(MAPS[key])
+    if colours["cmap"]:
+        bar.set_ticks(RATIOS, labels=[f"{ratio:g}" for ratio in RATIOS])
+        bar.minorticks_off()
 
 
 def _edges(steps):

@@ -1,8 +1,8 @@
 """The training step, and passes of steps over shuffled examples.
 
 A *runner* computes with one net: ``forward(x)`` returns the scores, ``backward`` takes
-their gradient to the parameters, and ``block_states()`` is what the last forward left
-at every block (`Runner`).
+their gradient to the parameters and shows it at every block on the way, and
+``block_states()`` is what the last forward left there (`Runner`).
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from identity_edu.backend import array_namespace
+from identity_edu.nets import look_away
 from identity_edu.ops import softmax_cross_entropy, softmax_cross_entropy_backward
 from identity_edu.runner import Runner
 
@@ -72,7 +73,7 @@ def epochs(net, examples, optimiser, *, n_epochs, batch_size, rng):
 
 # A rate that is too large overflows on the way to the loss, which is then refused.
 @np.errstate(over="ignore", invalid="ignore")
-def step(runner, X, labels, optimiser, *, observe=None):
+def step(runner, X, labels, optimiser, *, observe=None, watch=look_away):
     """Take one step of descent on the softmax cross-entropy of one batch.
 
     Parameters
@@ -82,7 +83,9 @@ def step(runner, X, labels, optimiser, *, observe=None):
     X, labels : array, shapes (n, ...) and (n,)
     optimiser : identity_edu.optim.SGD
     observe : callable, optional
-        Takes the gradient, before the parameters change.
+        Takes the gradient by parameter, before the parameters change.
+    watch : callable, optional
+        Shown the gradient at every block's input (`identity_edu.nets.backward`).
 
     Returns
     -------
@@ -103,7 +106,7 @@ def step(runner, X, labels, optimiser, *, observe=None):
             f"finite is {_first_not_finite(runner)}."
         )
     n_right = int((scores.argmax(axis=1) == labels).sum())
-    grad = runner.backward(softmax_cross_entropy_backward(scores, labels))
+    grad = runner.backward(softmax_cross_entropy_backward(scores, labels), watch)
     if observe is not None:
         observe(grad)
     optimiser.step(grad)

@@ -33,6 +33,10 @@ class Recipe:
     drop_factor : float in (0, 1]
     momentum, weight_decay : float
         Of `identity_edu.optim.SGD`; the decay acts on all weights.
+    project_every : int >= 0
+        Steps between two projections of the kernels that
+        `identity_edu.procrustes.projection_of` names, which also start projected; 0:
+        never.
     pad : int >= 0
         Pixels of the random shift, up to this many each way.
     flip : bool
@@ -51,6 +55,7 @@ class Recipe:
     drop_factor: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 1e-4
+    project_every: int = 0
     pad: int = 4
     flip: bool = True
     log_every: int = 20
@@ -64,6 +69,12 @@ class Recipe:
             if getattr(self, name) < smallest:
                 got = getattr(self, name)
                 raise ValueError(f"{name} must be at least {smallest}; got {got}.")
+        if self.project_every and self.architecture.transition != "convolution":
+            raise ValueError(
+                "project_every needs an architecture whose transition is "
+                f"'convolution'; got {self.project_every} and "
+                f"{self.architecture.transition!r}."
+            )
         if not 0 < self.learning_rate < math.inf:
             got = self.learning_rate
             raise ValueError(f"learning_rate must be positive and finite; got {got}.")
@@ -81,6 +92,7 @@ class Recipe:
 SMALLEST = {
     "n_steps": 1,
     "batch_size": 1,
+    "project_every": 0,
     "pad": 0,
     "log_every": 1,
     "telemetry_every": 1,
@@ -106,6 +118,45 @@ DIGITS = Recipe(
     evaluate_every=220,
 )
 RECIPES = {recipe.name: recipe for recipe in (DIGITS, CIFAR10, CIFAR100)}
+
+
+# The published recipe projects after every step with probability one half.
+PROJECT_EVERY = 2
+NETS = ("residual", "plain", "procrustes")
+
+
+def with_net(recipe, net):
+    """Change the kind of net that a recipe trains, and nothing else.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    net : {"residual", "plain", "procrustes"}
+        The recipe's own; the same convolutions without skips, from He's start; stages
+        that begin with a 1 x 1 convolution, which is projected.
+
+    Returns
+    -------
+    Recipe
+
+    Raises
+    ------
+    ValueError
+        If `net` is unknown.
+
+    References
+    ----------
+    Zaeemzadeh et al. (2021) and their published code for the transitions.
+    """
+    if net not in NETS:
+        raise ValueError(f"net must be one of {', '.join(NETS)}; got {net!r}.")
+    table = recipe.architecture
+    if net == "plain":
+        return replace(recipe, architecture=replace(table, skip=False), init="he")
+    if net == "procrustes":
+        table = replace(table, transition="convolution")
+        return replace(recipe, architecture=table, project_every=PROJECT_EVERY)
+    return recipe
 
 
 def adapted(recipe, *, width=None, n_blocks=None, n_steps=None, **changes):
@@ -172,7 +223,8 @@ def from_plain(record):
     Raises
     ------
     ValueError
-        If a field is missing, or is none of a recipe's.
+        If a field is missing, but for one that older records do not have, or is none of
+        a recipe's.
     """
     return _rebuilt(Recipe, record | {"architecture": _architecture(record)})
 
@@ -183,8 +235,16 @@ def _architecture(record):
     return _rebuilt(allconv.Architecture, plain | {"stages": stages})
 
 
+# What fields stand for in a record that was written before there were any.
+BEFORE = {
+    "Recipe": {"project_every": 0},
+    "Architecture": {"skip": True, "transition": "shortcut"},
+}
+
+
 def _rebuilt(kind, record):
     """Make a dataclass of a dict, lists into tuples, and refuse other fields."""
+    record = BEFORE.get(kind.__name__, {}) | record
     names = {field.name for field in fields(kind)}
     if names != record.keys():
         wrong = sorted(names ^ record.keys())

@@ -4,7 +4,6 @@ A run at step t is what an uninterrupted one would be, to the bit, on the same m
 with the same number of threads, which the folder records.
 """
 
-import json
 import math
 import time
 from dataclasses import asdict, dataclass
@@ -16,7 +15,7 @@ from identity_edu.train import checkpoint
 from identity_edu.train.environment import blas_threads
 from identity_edu.train.examples import TELEMETRY, training_batch
 from identity_edu.train.files import RunError
-from identity_edu.train.recipes import to_plain
+from identity_edu.train.recipes import from_plain, to_plain
 from identity_edu.train.signals import stop_requests
 from identity_edu.train.telemetry import Telemetry
 
@@ -107,7 +106,7 @@ class Run:
         recipe, seed = trainer.recipe, trainer.seed
         x, _ = training_batch(trainer.examples, recipe, seed=seed, step=0)
         rng = np.random.default_rng([seed, TELEMETRY])
-        self.telemetry = Telemetry(trainer.net, x, rng)
+        self.telemetry = Telemetry(trainer.net, x, rng, n_threads=threads)
 
     def train(self, report=lambda step, means: None):
         """Train to the end of the recipe, or until SIGINT or SIGTERM.
@@ -202,8 +201,8 @@ class Run:
             If the checkpoint is of another net, recipe or seed.
         """
         self.trainer.restore(arrays, record["n_steps"])
-        of_run = json.loads(json.dumps(to_plain(self.trainer.recipe)))
-        if (record["recipe"], record["seed"]) != (of_run, self.trainer.seed):
+        saved = (from_plain(record["recipe"]), record["seed"])
+        if saved != (self.trainer.recipe, self.trainer.seed):
             raise RunError(
                 f"a run keeps its recipe and seed; {self.folder.path / 'run.json'} "
                 "names others than the checkpoint does."
@@ -220,7 +219,8 @@ class Run:
         trainer, recipe = self.trainer, self.trainer.recipe
         is_observed = trainer.n_steps % recipe.telemetry_every == 0
         started, self._observing = time.perf_counter(), 0.0
-        loss, n_right = trainer.step(self._observe if is_observed else None)
+        measuring = {"observe": self._observe, "watch": self._watch}
+        loss, n_right = trainer.step(**measuring if is_observed else {})
         seconds = time.perf_counter() - started - self._observing
         self.seconds += seconds
         self.tally.add(loss, n_right, recipe.batch_size, seconds)
@@ -235,13 +235,19 @@ class Run:
             self.save()
         return means
 
+    def _watch(self, i, gradient):
+        """Show telemetry the gradient at the input of a block."""
+        started = time.perf_counter()
+        self.telemetry.watch(i, gradient)
+        self._observing += time.perf_counter() - started
+
     def _observe(self, grad):
         """Write a line of telemetry, between the gradient and the update."""
         started = time.perf_counter()
         record = self.telemetry.measure(self.trainer.runner.block_states(), grad)
         self._require_finite(record)
         self.folder.append("telemetry", {"step": self.trainer.n_steps, **record})
-        self._observing = time.perf_counter() - started
+        self._observing += time.perf_counter() - started
 
     def _require_finite(self, record):
         """Refuse telemetry that has overflowed before the loss has."""

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from identity_edu import allconv
+from identity_edu import allconv, procrustes
+from identity_edu.nets import look_away
 from identity_edu.optim import SGD
 from identity_edu.train import loop
 from identity_edu.train.examples import INIT, standardised, training_batch
@@ -44,7 +45,7 @@ class Trainer:
             raise ValueError(f"the images must be {tuple(required)}; got {image}.")
         self.recipe, self.examples, self.seed = recipe, examples, seed
         rng = np.random.default_rng([seed, INIT])
-        self.net = allconv.init_net(rng, recipe.architecture, init=recipe.init)
+        self.net, projection = self._net_and_projection(rng)
         self.runner = allconv.runner(
             self.net, batch_size=recipe.batch_size, n_threads=threads
         )
@@ -53,20 +54,31 @@ class Trainer:
             recipe.rate,
             momentum=recipe.momentum,
             weight_decay=recipe.weight_decay,
+            projection=projection,
         )
+
+    def _net_and_projection(self, rng):
+        recipe, table = self.recipe, self.recipe.architecture
+        if not recipe.project_every:
+            return allconv.init_net(rng, table, init=recipe.init), None
+        net = procrustes.procrustes_net(rng, table, init=recipe.init)
+        every = recipe.project_every  # the net's table has transitions in any case
+        return net, procrustes.projection_of(net.architecture, every=every)
 
     @property
     def n_steps(self):
         """Steps done."""
         return self.optimiser.n_steps
 
-    def step(self, observe=None):
+    def step(self, observe=None, watch=look_away):
         """Take the next step.
 
         Parameters
         ----------
         observe : callable, optional
-            Takes the gradient, before the parameters change.
+            Takes the gradient by parameter, before the parameters change.
+        watch : callable, optional
+            Shown the gradient at every block's input (`identity_edu.nets.backward`).
 
         Returns
         -------
@@ -81,7 +93,9 @@ class Trainer:
         x, labels = training_batch(
             self.examples, self.recipe, seed=self.seed, step=self.n_steps
         )
-        return loop.step(self.runner, x, labels, self.optimiser, observe=observe)
+        return loop.step(
+            self.runner, x, labels, self.optimiser, observe=observe, watch=watch
+        )
 
     # Parameters that overflow here are refused at the next step or checkpoint.
     @np.errstate(over="ignore", invalid="ignore")
