@@ -8,7 +8,12 @@ returns a dict of numbers, strings and lists. Running it writes
 import importlib
 import pkgutil
 
-from identity_edu.experiments.results import load_result, stale_results, write_result
+from identity_edu.experiments.results import (
+    load_result,
+    sources_hash,
+    stale_results,
+    write_result,
+)
 
 __all__ = ["load_result", "registry", "run", "stale_results", "write_result"]
 
@@ -48,7 +53,12 @@ def run(name):
         raise ValueError(f"experiment must be one of {known}; got {name!r}.")
     module = experiments[name]
     command = f"identity-edu experiment {name}"
-    values, script = module.measure(), module.__file__
+    sources = sources_hash(module.__file__)  # who edits meanwhile measures again
     return write_result(
-        name, values, command=command, seeds=module.SEEDS, script=script
+        name,
+        module.measure(),
+        command=command,
+        seeds=module.SEEDS,
+        script=module.__file__,
+        sources=sources,
     )

@@ -11,12 +11,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from identity_edu.allconv import CIFAR10, INITS
+from identity_edu.allconv import CIFAR10
 from identity_edu.train.examples import load_data_set
 from identity_edu.train.recipes import DIGITS
 from identity_edu.train.trainer import Trainer
 
 SEEDS = [110, 111, 112]
+STARTS = ["near_identity", "usual"]
 BLOCKS_PER_STAGE = [1, 3, 9]
 RATES = [0.003, 0.01, 0.03, 0.06, 0.12]
 WIDTH, N_STEPS, N_LAST = 0.25, 300, 30
@@ -39,7 +40,7 @@ def measure():
                 [[_last(init, n, rate, s) for s in SEEDS] for rate in RATES]
                 for n in BLOCKS_PER_STAGE
             ]
-            for init in INITS
+            for init in STARTS
         },
         "factors": FACTORS,
         "patience": PATIENCE,

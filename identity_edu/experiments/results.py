@@ -24,7 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "book" / "results"
 
 
-def write_result(name, values, *, command, seeds, script, folder=None):
+def write_result(  # noqa: PLR0913 - what a number needs to be trusted
+    name, values, *, command, seeds, script, sources=None, folder=None
+):
     """Write a results file, atomically.
 
     Parameters
@@ -38,6 +40,8 @@ def write_result(name, values, *, command, seeds, script, folder=None):
     seeds : list of int
     script : str or Path
         The experiment or benchmark; its imports from this package are hashed too.
+    sources : str, optional
+        `sources_hash` of the script before it measured; unless given, that of now.
     folder : Path, optional
         ``book/results`` unless given.
 
@@ -60,7 +64,7 @@ def write_result(name, values, *, command, seeds, script, folder=None):
         "seeds": list(seeds),
         "hardware": hardware(),
         "script": Path(script).resolve().relative_to(ROOT).as_posix(),
-        "sources_hash": sources_hash(script),
+        "sources_hash": sources_hash(script) if sources is None else sources,
         "values": values,
     }
     folder = FOLDER if folder is None else Path(folder)
