@@ -40,6 +40,8 @@ EXPECTED = {
     "09_convolution",
     "10_fewer_multiplications",
     "11_training_allconv",
+    "13_norm_preservation",
+    "14_procrustes_transitions",
 }
 NAMES = assignment_names(ROOT)
 # Commands and pictures, not functions of arrays that return arrays.

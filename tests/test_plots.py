@@ -22,7 +22,7 @@ LOG = [
     {"step": step, "loss": 1 / step, "accuracy": 0.5, "learning_rate": 0.1}
     for step in (1, 2, 3)
 ]
-MAPS = ("distance", "gradient_norm", "spectral_norm")
+MAPS = ("distance", "gradient_ratio", "gradient_norm", "spectral_norm")
 TELEMETRY = [
     {"step": step} | {key: {"first": 1 + step, "second": 0.0} for key in MAPS}
     for step in (0, 2)
@@ -32,6 +32,18 @@ SPREAD = np.array([[0.5, 0.4, 0.3], [1.0, 0.9, 0.8], [2.0, 1.9, 1.8]])
 
 # One row for each function of `identity_edu.plots`: small arguments for one drawing.
 FIGURES = {
+    "ratios_by_block": ({"start": {"a": STEPS, "b": 2 * STEPS}}, np.ones(3)),
+    "shared_stretch": (
+        LAYERS,
+        {"measured": STEPS, "bound": 2 * STEPS},
+        {"measured": np.transpose([STEPS, 2 * STEPS]), "bound": 1 / STEPS},
+    ),
+    "deviations_along_training": (LAYERS, {"a": {"3 blocks": SPREAD}}),
+    "room_of_blocks": (LAYERS, STEPS, (1 - STEPS, 1 + STEPS), SPREAD),
+    "backward_lengths": ({"1 to 2": STEPS, "4 to 8": 2 * STEPS}, (0, 2)),
+    "singular_value_paths": (SPREAD, STEPS, {"change": STEPS[:2]}),
+    "spread_by_round": ({"3 to 64": STEPS}, 0.05),
+    "transition_ratios": (44, {"a": np.stack([SPREAD, SPREAD + 1])}, [2, 1, 1]),
     "signal_lengths": ({"a": 1 / LAYERS}, {"a": 2 / LAYERS}, [2]),
     "loss_and_distances": (STEPS, LAYERS, SPREAD),
     "losses_by_rate": ([3], STEPS, {"a": [[[1.0], [2.0], [np.nan]]]}),
@@ -277,3 +289,20 @@ def test_every_colour_stands_out_on_white(name):
     """Relative luminance contrast of at least 2, as for thick graphical marks."""
     luminance = RGB_TO_XYZ[1] @ linear_rgb(plots.COLOURS[name])
     assert 1.05 / (luminance + 0.05) >= 2.0
+
+
+def test_a_map_is_left_out_without_numbers_and_white_where_a_line_lacks_one():
+    old = [
+        {k: v for k, v in line.items() if k != "gradient_ratio"} for line in TELEMETRY
+    ]
+    n_axes = {
+        name: len(plots.training_run(LOG, lines).axes)
+        for name, lines in {"none": (), "old": old, "new": TELEMETRY}.items()
+    }
+    assert n_axes == {"none": 3, "old": 9, "new": 11}  # each map has its colour bar
+    bare = {"step": 4, "distance": {"second": 1.0}, "gradient_ratio": {}}
+    lines = [{"step": 0, "gradient_ratio": {}}, *TELEMETRY[1:], bare]
+    figure = plots.training_run(LOG, lines)
+    drawn = figure.axes[3].collections[0].get_array()
+    assert drawn.mask.tolist() == [[True, False, True], [True, True, False]]
+    assert len(figure.axes) == 11
