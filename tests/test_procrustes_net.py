@@ -83,6 +83,17 @@ def test_the_projection_acts_on_its_schedule_and_on_its_kernels_alone(rng):
     assert isometry_error(net.params["transitions.1.W"]) <= 1e-12
 
 
+def test_a_kernel_that_has_overflowed_stays_and_the_others_are_projected(rng):
+    table = replace(TABLE, transition="convolution")
+    net = allconv.init_net(rng, table, dtype=np.float64)
+    broken = net.params["transitions.0.W"]
+    broken[0, 0, 1, 2] = np.inf
+    before = broken.copy()
+    procrustes.projection_of(table).project(net.params)
+    np.testing.assert_array_equal(broken, before)
+    assert isometry_error(net.params["transitions.1.W"]) <= 1e-12
+
+
 def test_a_schedule_without_a_next_step_is_refused():
     with pytest.raises(ValueError, match="every must be at least 1; got 0"):
         procrustes.Projection({}, every=0)
