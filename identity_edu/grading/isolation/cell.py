@@ -1,0 +1,283 @@
+"""Run one code cell as Jupyter would, and keep what it shows.
+
+The same on both sides: a student's cell in the sandbox, a test cell outside. Outputs
+are plain lists that cross the wire: ``["stdout", text]``, ``["stderr", text]``,
+``["result", text]``, ``["figure", bytes as an array]``, ``["error", name, message]``.
+"""
+
+import ast
+import builtins
+import contextlib
+import io
+import signal
+import sys
+import threading
+import warnings
+from errno import EFBIG, ENOSPC
+
+import numpy as np
+
+DPI = 72
+CUT = "\n... what came after this was dropped: too much output.\n"
+
+# What a kernel of Jupyter does with warnings; the last that fits counts.
+WARNINGS = (
+    ("default", Warning, ""),
+    ("ignore", DeprecationWarning, ""),
+    ("ignore", PendingDeprecationWarning, ""),
+    ("ignore", ImportWarning, ""),
+    ("ignore", ResourceWarning, ""),
+    ("default", DeprecationWarning, "__main__"),
+)
+
+
+class CellTimeoutError(BaseException):
+    """The cell ran out of time; no ``except Exception`` in a cell may catch it."""
+
+
+class UnavailableError(Exception):
+    """A command of IPython that grading does not run."""
+
+
+class Shown:
+    """What one cell has shown so far, in order, up to a limit.
+
+    Parameters
+    ----------
+    max_text, max_figures : int
+        Bytes of each kind.
+    """
+
+    def __init__(self, max_text, max_figures):
+        self.outputs, self.is_cut = [], False
+        self._text_left, self._figures_left = max_text, max_figures
+
+    def text(self, kind, text):
+        """Add text, to the last output if that is of the same stream.
+
+        Parameters
+        ----------
+        kind : str
+            ``"stdout"``, ``"stderr"`` or ``"result"``.
+        text : str
+        """
+        if self.is_cut or not text:
+            return
+        text = str.__str__(text)
+        if len(text) > self._text_left:
+            text, self.is_cut = text[: self._text_left] + CUT, True
+        self._text_left -= len(text)
+        if self.outputs and self.outputs[-1][0] == kind != "result":
+            self.outputs[-1][1] += text
+        else:
+            self.outputs.append([kind, text])
+
+    def error(self, error):
+        """Add the error that ended the cell.
+
+        Parameters
+        ----------
+        error : BaseException
+        """
+        self.outputs.append(["error", type(error).__name__, message_of(error)])
+
+    def figures(self):
+        """Add all open figures, and close them."""
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        if pyplot is None:
+            return
+        for number in pyplot.get_fignums():
+            file = io.BytesIO()
+            pyplot.figure(number).savefig(file, format="png", dpi=DPI)
+            data = np.frombuffer(file.getvalue(), np.uint8)
+            if len(data) <= self._figures_left:
+                self._figures_left -= len(data)
+                self.outputs.append(["figure", data])
+        pyplot.close("all")
+
+    def display(self, *values):
+        """Show values, as Jupyter's ``display`` does.
+
+        Parameters
+        ----------
+        *values : object
+        """
+        for value in values:
+            self.text("result", f"{value!r}\n")
+
+
+class _Stream(io.TextIOBase):
+    def __init__(self, shown, kind):
+        self._shown, self._kind = shown, kind
+
+    def writable(self):
+        return True
+
+    def write(self, text):
+        self._shown.text(self._kind, text)
+        return len(text)
+
+
+@contextlib.contextmanager
+def captured(shown):
+    """Send what is printed and drawn to `shown`.
+
+    Parameters
+    ----------
+    shown : Shown
+    """
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    saved = getattr(pyplot, "show", None)
+    builtins.display = shown.display
+    if pyplot is not None:
+        pyplot.show = lambda *_, **__: shown.figures()
+    try:
+        with (
+            contextlib.redirect_stdout(_Stream(shown, "stdout")),
+            contextlib.redirect_stderr(_Stream(shown, "stderr")),
+        ):
+            yield
+    finally:
+        if pyplot is not None:
+            pyplot.show = saved
+
+
+@contextlib.contextmanager
+def time_limit(seconds, message):
+    """Raise `CellTimeoutError` when the time is over, again and again.
+
+    Parameters
+    ----------
+    seconds : float
+    message : str
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    if not (hasattr(signal, "setitimer") and in_main):
+        yield
+        return
+
+    def stop(signum, frame):
+        raise CellTimeoutError(message)
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    # Once more every half second: a bare except may swallow the first.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def run(source, namespace, shown, seconds, name="cell"):
+    """Run a cell; its error, if any, becomes its last output.
+
+    Parameters
+    ----------
+    source : str
+    namespace : dict
+        Changed by the cell.
+    shown : Shown
+    seconds : float
+        Time limit.
+    name : str
+        File name in tracebacks.
+
+    Returns
+    -------
+    value : object
+        Of the last line, if that is an expression; None else.
+    error : BaseException or None
+    """
+    value, error = None, None
+    try:
+        with (
+            time_limit(seconds, f"the cell took more than {seconds:g} seconds"),
+            captured(shown),
+        ):
+            statements, last = _compiled(source, name)
+            exec(statements, namespace)
+            if last is not None:
+                value = eval(last, namespace)
+                if value is not None:
+                    shown.text("result", repr(value))
+            shown.figures()
+    except BaseException as raised:  # SystemExit too: Jupyter goes on after it
+        error = raised
+        shown.error(error)
+        with contextlib.suppress(Exception):
+            shown.figures()
+    return value, error
+
+
+def warn_as_jupyter():
+    """Treat warnings as a kernel of Jupyter does."""
+    warnings.resetwarnings()
+    for action, category, module in WARNINGS:
+        warnings.filterwarnings(action, category=category, module=module)
+
+
+def limit_hit(error):
+    """Say which limit an error speaks of.
+
+    Parameters
+    ----------
+    error : BaseException or None
+
+    Returns
+    -------
+    str
+        ``"cell time"``, ``"memory"``, ``"disk"``, or empty.
+    """
+    if isinstance(error, CellTimeoutError):
+        return "cell time"
+    if isinstance(error, MemoryError):
+        return "memory"
+    is_full = isinstance(error, OSError) and error.errno in (ENOSPC, EFBIG)
+    return "disk" if is_full else ""
+
+
+def message_of(error):
+    """Return the text of an error, whatever its class does to it.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    str
+        At most 2,000 characters.
+    """
+    try:
+        return str.__str__(str(error))[:2000]
+    except BaseException:
+        return "(an error that cannot be shown)"
+
+
+def _compiled(source, name):
+    tree = _parsed(source, name)
+    last, body = None, tree.body
+    if body and isinstance(body[-1], ast.Expr):
+        expression = body.pop()
+        if not source.rstrip().endswith(";"):
+            last = compile(ast.Expression(expression.value), name, "eval")
+        else:
+            body.append(expression)
+    return compile(tree, name, "exec"), last
+
+
+def _parsed(source, name):
+    try:
+        return ast.parse(source, name)
+    except SyntaxError:
+        lines = source.split("\n")
+        for number, line in enumerate(lines):
+            if line.split()[:2] == ["%matplotlib", "inline"]:
+                lines[number] = ""
+            elif line.lstrip().startswith(("%", "!", "?")):
+                raise UnavailableError(
+                    f"`{line.strip()[:60]}` is a command of Jupyter's; grading runs "
+                    "Python and `%matplotlib inline`. Remove the line."
+                ) from None
+        return ast.parse("\n".join(lines), name)

@@ -1,0 +1,139 @@
+"""The executed notebook: cells and outputs as nbformat has them, and harmless.
+
+It is read in a browser by the one who grades, so nothing that a student wrote gets in
+but text, and figures that are pictures.
+"""
+
+import base64
+import re
+import struct
+
+import numpy as np
+
+MAX_OUTPUTS = 50
+MAX_SIDE = 4000  # pixels of a figure
+PNG = b"\x89PNG\r\n\x1a\n"
+STREAMS = {"stdout", "stderr"}
+TAG = re.compile(r"<(?=[A-Za-z/!?])")  # where HTML would begin
+LINK = re.compile(r"\](?=[(\[:])")  # and a link or a picture from elsewhere
+
+
+def outputs_of(shown, max_text, max_figures):
+    """Turn what a student process says that a cell showed into a notebook's outputs.
+
+    Parameters
+    ----------
+    shown : object
+        Anything; what is not of the form that `identity_edu.grading.isolation.cell`
+        makes is left out.
+    max_text, max_figures : int
+        Bytes.
+
+    Returns
+    -------
+    list of dict
+    """
+    made = []
+    for entry in (shown if type(shown) is list else [])[:MAX_OUTPUTS]:
+        kind, *rest = entry if type(entry) is list and entry else [None]
+        if type(kind) is not str:
+            continue
+        if kind == "figure" and len(rest) == 1 and _is_png(rest[0], max_figures):
+            max_figures -= len(rest[0])
+            made.append(_figure(rest[0]))
+        elif all(type(text) is str for text in rest) and sum(map(len, rest)):
+            texts = [_printable(text)[: max(max_text, 0)] for text in rest]
+            max_text -= sum(map(len, texts))
+            made += _text_output(kind, texts)
+    return made
+
+
+def cell_dict(cell, outputs):
+    """Make a cell of a notebook.
+
+    Parameters
+    ----------
+    cell : MergedCell
+    outputs : list of dict
+
+    Returns
+    -------
+    dict
+        As nbformat 4.5 has it.
+    """
+    metadata = {"nbgrader": cell.marks} if cell.marks else {}
+    kind, source = cell.kind, cell.source
+    if cell.role == "test":
+        source = cell.reference  # the gradebook's copy, as nbgrader has it
+    elif cell.role != "locked" and kind != "code":
+        kind, source = "markdown", _harmless(source)
+    made = {"cell_type": kind, "id": _id(cell.key), "metadata": metadata}
+    made["source"] = source
+    if kind == "code":
+        made |= {"execution_count": None, "outputs": outputs}
+    return made
+
+
+def notebook_dict(cells, metadata):
+    """Make a notebook.
+
+    Parameters
+    ----------
+    cells : list of dict
+    metadata : dict
+
+    Returns
+    -------
+    dict
+        As nbformat 4.5 has it.
+    """
+    head = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata}
+    return {"cells": cells, **head}
+
+
+def _text_output(kind, texts):
+    if kind in STREAMS and len(texts) == 1:
+        return [{"output_type": "stream", "name": kind, "text": texts[0]}]
+    if kind == "result" and len(texts) == 1:
+        return [
+            {
+                "output_type": "execute_result",
+                "data": {"text/plain": texts[0]},
+                "metadata": {},
+                "execution_count": None,
+            }
+        ]
+    if kind == "error" and len(texts) == 2:
+        name, message = texts[0][:100], texts[1]
+        trace = [f"{name}: {message}"]
+        error = {"ename": name, "evalue": message, "traceback": trace}
+        return [{"output_type": "error", **error}]
+    return []
+
+
+def _figure(data):
+    picture = base64.b64encode(data.tobytes()).decode()
+    content = {"image/png": picture}
+    return {"output_type": "display_data", "data": content, "metadata": {}}
+
+
+def _is_png(data, most):
+    if type(data) is not np.ndarray or data.dtype != np.uint8 or data.ndim != 1:
+        return False
+    if not 24 <= len(data) <= most or data[:8].tobytes() != PNG:
+        return False
+    return max(struct.unpack(">II", data[16:24].tobytes())) <= MAX_SIDE
+
+
+def _printable(text):
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+
+
+def _harmless(text):
+    """Keep a text from becoming HTML, links or pictures."""
+    return LINK.sub("] ", TAG.sub("< ", text))
+
+
+def _id(key):
+    """Return an id that nbformat takes: 64 letters, digits, - and _."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", key)[:64] or "cell"
