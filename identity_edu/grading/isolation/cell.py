@@ -5,7 +5,6 @@ are plain lists that cross the wire: ``["stdout", text]``, ``["stderr", text]``,
 ``["result", text]``, ``["figure", bytes as an array]``, ``["error", name, message]``.
 """
 
-import ast
 import builtins
 import contextlib
 import io
@@ -16,6 +15,8 @@ import warnings
 from errno import EFBIG, ENOSPC
 
 import numpy as np
+
+from identity_edu.grading.isolation.source import compiled
 
 DPI = 72
 CUT = "\n... what came after this was dropped: too much output.\n"
@@ -33,10 +34,6 @@ WARNINGS = (
 
 class CellTimeoutError(BaseException):
     """The cell ran out of time; no ``except Exception`` in a cell may catch it."""
-
-
-class UnavailableError(Exception):
-    """A command of IPython that grading does not run."""
 
 
 class Shown:
@@ -86,14 +83,16 @@ class Shown:
         pyplot = sys.modules.get("matplotlib.pyplot")
         if pyplot is None:
             return
-        for number in pyplot.get_fignums():
-            file = io.BytesIO()
-            pyplot.figure(number).savefig(file, format="png", dpi=DPI)
-            data = np.frombuffer(file.getvalue(), np.uint8)
-            if len(data) <= self._figures_left:
-                self._figures_left -= len(data)
-                self.outputs.append(["figure", data])
-        pyplot.close("all")
+        try:
+            for number in pyplot.get_fignums() if self._figures_left > 0 else ():
+                file = io.BytesIO()
+                pyplot.figure(number).savefig(file, format="png", dpi=DPI)
+                data = np.frombuffer(file.getvalue(), np.uint8)
+                if len(data) <= self._figures_left:
+                    self._figures_left -= len(data)
+                    self.outputs.append(["figure", data])
+        finally:  # one that cannot be drawn would fail every later cell
+            pyplot.close("all")
 
     def display(self, *values):
         """Show values, as Jupyter's ``display`` does.
@@ -107,15 +106,23 @@ class Shown:
 
 
 class _Stream(io.TextIOBase):
-    def __init__(self, shown, kind):
-        self._shown, self._kind = shown, kind
+    """A stream that outlives a cell, as Jupyter's do: loggers hold on to them."""
+
+    encoding = "utf-8"
+
+    def __init__(self, kind):
+        self._kind, self.shown = kind, None
 
     def writable(self):
         return True
 
     def write(self, text):
-        self._shown.text(self._kind, text)
+        if self.shown is not None:
+            self.shown.text(self._kind, text)
         return len(text)
+
+
+STDOUT, STDERR = _Stream("stdout"), _Stream("stderr")
 
 
 @contextlib.contextmanager
@@ -129,13 +136,11 @@ def captured(shown):
     pyplot = sys.modules.get("matplotlib.pyplot")
     saved = getattr(pyplot, "show", None)
     builtins.display = shown.display
+    STDOUT.shown = STDERR.shown = shown
     if pyplot is not None:
         pyplot.show = lambda *_, **__: shown.figures()
     try:
-        with (
-            contextlib.redirect_stdout(_Stream(shown, "stdout")),
-            contextlib.redirect_stderr(_Stream(shown, "stderr")),
-        ):
+        with contextlib.redirect_stdout(STDOUT), contextlib.redirect_stderr(STDERR):
             yield
     finally:
         if pyplot is not None:
@@ -195,7 +200,7 @@ def run(source, namespace, shown, seconds, name="cell"):
             time_limit(seconds, f"the cell took more than {seconds:g} seconds"),
             captured(shown),
         ):
-            statements, last = _compiled(source, name)
+            statements, last = compiled(source, name, namespace)
             exec(statements, namespace)
             if last is not None:
                 value = eval(last, namespace)
@@ -253,31 +258,3 @@ def message_of(error):
         return str.__str__(str(error))[:2000]
     except BaseException:
         return "(an error that cannot be shown)"
-
-
-def _compiled(source, name):
-    tree = _parsed(source, name)
-    last, body = None, tree.body
-    if body and isinstance(body[-1], ast.Expr):
-        expression = body.pop()
-        if not source.rstrip().endswith(";"):
-            last = compile(ast.Expression(expression.value), name, "eval")
-        else:
-            body.append(expression)
-    return compile(tree, name, "exec"), last
-
-
-def _parsed(source, name):
-    try:
-        return ast.parse(source, name)
-    except SyntaxError:
-        lines = source.split("\n")
-        for number, line in enumerate(lines):
-            if line.split()[:2] == ["%matplotlib", "inline"]:
-                lines[number] = ""
-            elif line.lstrip().startswith(("%", "!", "?")):
-                raise UnavailableError(
-                    f"`{line.strip()[:60]}` is a command of Jupyter's; grading runs "
-                    "Python and `%matplotlib inline`. Remove the line."
-                ) from None
-        return ast.parse("\n".join(lines), name)

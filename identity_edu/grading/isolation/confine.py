@@ -9,7 +9,7 @@ import sys
 
 from identity_edu.grading.isolation import seccomp
 
-PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 38, 24
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 1, 38, 24
 CAPABILITY_VERSION = 0x20080522
 LAST_CAPABILITY = 63
 NAMESPACES = {  # user first: it gives the right to enter the others

@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import signal
+import tempfile
 import time
 import traceback
 
@@ -26,6 +27,7 @@ from identity_edu.grading.isolation.session import (
     Step,
     StudentEndedError,
 )
+from identity_edu.grading.isolation.student import settle
 from identity_edu.grading.isolation.task import (
     IsolationError,
     Result,
@@ -56,7 +58,7 @@ def main(connection, control):
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     task = Task.from_plain(channel.receive())
     try:
-        reply = ["graded", examine(task, control).to_plain()]
+        reply = ["graded", json.dumps(examine(task, control).to_plain())]
     except BaseException as error:
         kind = "isolation" if isinstance(error, IsolationError) else "failed"
         reply = [kind, f"{type(error).__name__}: {error}", traceback.format_exc()]
@@ -99,17 +101,21 @@ def examine(task, control):
 
 def _examined(task, merged, control):
     steps = [
-        Step(c.key, c.source, merged.names if c.role == "test" else ())
+        Step(c.key, c.source, bool(c.reference))
         for c in merged.cells
         if c.kind == "code"
     ]
     os.environ.pop(checks.SECRET_FILE_VARIABLE, None)
     os.environ[checks.SECRET_VARIABLE] = task.secret
     cell.warn_as_jupyter()
-    with Session(steps, task, control) as session:
-        done = _run_tests(session, merged, task.limits)
-    results = list(_results(merged, done))
-    outputs = _outputs(session, done, task.limits)
+    with (
+        tempfile.TemporaryDirectory(prefix="examiner-") as folder,
+        Session(steps, task, control) as session,
+    ):
+        settle(folder, task.files)
+        ran = _run_ours(session, merged, task.limits)
+    results = list(_results(merged, ran))
+    outputs = _outputs(session, merged, ran, task.limits)
     limited = _limited(session, results)
     verdict = "limited" if limited else "repaired" if merged.repairs else "graded"
     reason = "; ".join([*limited[:1], *merged.repairs])
@@ -119,62 +125,62 @@ def _examined(task, merged, control):
     return verdict, reason, merged.repairs, results, notebook, level
 
 
-def _run_tests(session, merged, limits):
+def _run_ours(session, merged, limits):
     """Run the student's notebook, then our cells.
 
     The hidden ones run last, each with the names as they were at its place: what the
     student's code saw in them can then not be shown by any other cell.
     """
-    namespace, later, done = {"__name__": "__main__"}, [], {}
+    namespace, later, ran = {"__name__": "__main__"}, [], {}
     session.run()
     for part in merged.cells:
-        if part.role == "test" and HIDDEN in part.reference:
+        if HIDDEN in part.reference:
             later.append((part, dict(namespace)))
-        elif part.role == "test":
-            done[part.key] = _test(session, part, namespace, merged, limits)
         elif part.reference:
-            _run(part.reference, namespace, limits, part.key)
+            ran[part.key] = _run(session, part, namespace, merged, limits)
     for part, names in later:
-        done[part.key] = _test(session, part, names, merged, limits)
-    return done
+        ran[part.key] = _run(session, part, names, merged, limits)
+    return ran
 
 
-def _outputs(session, done, limits):
+def _outputs(session, merged, ran, limits):
     """Return the outputs of every code cell, by key."""
     most = limits.output_kb << 10, limits.figure_kb << 10
-    shown = session.outputs | {key: ran for key, (_, ran) in done.items()}
-    return {key: outputs_of(ran, *most) for key, ran in shown.items()}
+    tests = {c.key: ran[c.key][0] for c in merged.cells if c.role == "test"}
+    shown = session.outputs | tests
+    return {key: outputs_of(outputs, *most) for key, outputs in shown.items()}
 
 
-def _results(merged, done):
+def _results(merged, ran):
     """Return the points of every graded cell, in order."""
     for part in merged.cells:
-        if part.key in done:
-            yield done[part.key][0]
+        if part.role == "test":
+            yield judge(part.marks, part.reference, ran[part.key])
         elif part.role == "text answer" and part.marks.get("grade"):
             yield _awaiting(part)
 
 
-def _test(session, part, namespace, merged, limits):
-    """Run one graded cell with the student's names in place of the reference's."""
+def _run(session, part, namespace, merged, limits):
+    """Run one of our cells with the student's names in place of the reference's."""
+    shown = cell.Shown(limits.output_kb << 10, limits.figure_kb << 10)
     try:
         unfit = proxies.bind(session, part.key, namespace, merged.names)
-        used = [why for name, why in unfit.items() if name in part.reference]
-        if used:
-            error = proxies.marked(TypeError(used[0]), "grader")
-            ran = [["error", "TypeError", used[0]]], None, error
-        else:
-            ran = _run(part.reference, namespace, limits, part.key)
-        if isinstance(ran[2], StudentEndedError):
-            raise ran[2]
     except StudentEndedError as ended:
-        ran = [["error", "Stopped", ended.reason]], None, ended
-    error = ran[2]
+        return _stopped(ended)
+    seconds, name = SECONDS_FOR_A_TEST, f"<{part.key}>"
+    value, error = cell.run(part.reference, namespace, shown, seconds, name)
+    if isinstance(error, IsolationError):  # no fault of the student's
+        raise error
+    if isinstance(error, StudentEndedError):
+        return _stopped(error)
     if isinstance(error, NameError) and error.name in merged.names:
-        why = _why_undefined(session, merged, error.name)
-        error = proxies.marked(NameError(why), "grader")
-        ran = [["error", "NameError", why]], None, error
-    return judge(part.marks, part.reference, ran), ran[0]
+        why = unfit.get(error.name) or _why_undefined(session, merged, error.name)
+        return _stopped(proxies.marked(NameError(why), "grader"))
+    return shown.outputs, value, error
+
+
+def _stopped(error):
+    return [["error", type(error).__name__, str(error)]], None, error
 
 
 def _why_undefined(session, merged, name):
@@ -187,15 +193,12 @@ def _why_undefined(session, merged, name):
     return f"`{name}` is not defined: `{key}` stopped. {errors[-1]['traceback'][0]}"
 
 
-def _run(source, namespace, limits, key):
-    shown = cell.Shown(limits.output_kb << 10, limits.figure_kb << 10)
-    value, error = cell.run(source, namespace, shown, SECONDS_FOR_A_TEST, f"<{key}>")
-    return shown.outputs, value, error
-
-
 def _awaiting(part):
-    points = 0.0 if part.is_unchanged or not part.source.strip() else None
-    return TestResult(part.marks["grade_id"], points, float(part.marks["points"]))
+    """Leave a text to a person; where nothing was written, give 0."""
+    name, most = part.marks["grade_id"], float(part.marks["points"])
+    if part.is_unchanged:
+        return TestResult(name, 0.0, most, "nothing was written here.")
+    return TestResult(name, None, most)
 
 
 def _limited(session, results):

@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -27,7 +28,7 @@ SECONDS_BEYOND = 120.0  # our own share of the time for a submission
 MAX_FRAME = (1 << 32) - 1
 MAX_WORDS = 1 << 20
 PROGRAM = (
-    "import sys; sys.path.append(sys.argv[1]); "
+    "import sys; sys.path.insert(0, sys.argv[1]); "
     "from identity_edu.grading.isolation.launcher import main; main(int(sys.argv[2]))"
 )
 KEPT_VARIABLES = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR")
@@ -86,8 +87,10 @@ class _Current:
 
     def get(self):
         with self._lock:
-            is_ours = self._owner == os.getpid()
-            if self._launcher is None or not is_ours or not self._launcher.is_alive:
+            is_ours = self._launcher is not None and self._owner == os.getpid()
+            if not (is_ours and self._launcher.is_alive):
+                if is_ours:
+                    self._launcher.close()
                 self._launcher, self._owner = Launcher(), os.getpid()
             return self._launcher
 
@@ -144,7 +147,7 @@ def grade_submission(task: Task) -> Result:
         raise IsolationError(reply[0])
     if kind == "failed":
         return failure(task, reply[0], reply[1])
-    return Result.from_plain(reply[0])
+    return Result.from_plain(json.loads(reply[0]))
 
 
 def _kill(pid):

@@ -11,10 +11,13 @@ import importlib
 import io
 import os
 import pkgutil
+import platform
 import select
 import signal
 import socket
 import sys
+
+from tqdm import tqdm
 
 import identity_edu
 from identity_edu import plots
@@ -37,7 +40,8 @@ def main(life):
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who started us decides
     control = socket.socket(fileno=CONTROL)
     warm_up()
-    sys.argv = ["notebook"]
+    sys.argv = sys.orig_argv = ["notebook"]
+    platform._uname_cache = None  # it holds this machine's name
     libc = confine.load_libc()
     gc.collect()
     gc.freeze()
@@ -61,6 +65,7 @@ def warm_up():
     for module in pkgutil.iter_modules(identity_edu.__path__):
         if module.name not in LEFT_OUT:
             importlib.import_module(f"identity_edu.{module.name}")
+    tqdm.monitor_interval = 0  # its thread is refused, which would be a warning
     pyplot = sys.modules["matplotlib.pyplot"]  # by way of our plots
     plots.use_book_style()
     figure, axes = plots.new_figure(2)
@@ -88,6 +93,8 @@ def _become_student(files, libc):
     channel, *namespaces = files
     mapped = confine.mapped_bytes()
     os.setsid()
+    if libc is not None and not namespaces:  # no namespace ends with the examiner
+        libc.prctl(confine.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if namespaces:
         try:
             confine.enter(libc, namespaces[0])

@@ -39,7 +39,7 @@ class MergedCell:
     reference : str
         What the examiner runs; empty where it runs nothing.
     is_unchanged : bool
-        Whether an answer is just what was released.
+        Whether an answer is just what was released, or empty.
     """
 
     key: str
@@ -215,6 +215,7 @@ def _cells_for(cell, placed, reference):
             continue
         n_parts += 1
         source = source_of(entry)
+        texts = "", released.strip()
         part = key if n_parts == 1 else f"{key}-part-{n_parts}"
         made.append(
             MergedCell(
@@ -223,11 +224,12 @@ def _cells_for(cell, placed, reference):
                 source,
                 role,
                 marks if n_parts == 1 else {},
-                is_unchanged=source.strip() == released.strip(),
+                is_unchanged=source.strip() in texts,
             )
         )
     if not n_parts and role != "free":
-        made.insert(0, MergedCell(key, cell["cell_type"], "", role, marks))
+        kind = cell["cell_type"]
+        made.insert(0, MergedCell(key, kind, "", role, marks, is_unchanged=True))
     return made
 
 

@@ -25,7 +25,7 @@ class RemoteFunction:
     ----------
     session : Session
     key, name : str
-        Which graded cell calls, and the function.
+        Which cell calls, and the function.
     """
 
     def __init__(self, session, key, name):
@@ -95,7 +95,7 @@ def bind(session, key, namespace, names):
     ----------
     session : Session
     key : str
-        Graded cell.
+        Cell of the examiner's.
     namespace : dict
         Changed: names that the student does not have are taken out.
     names : iterable of str
@@ -105,7 +105,7 @@ def bind(session, key, namespace, names):
     dict
         Why a name is not usable, for those that are there and are not plain data.
     """
-    found, unfit = session.names(key), {}
+    found, unfit = session.names(key, list(names)), {}
     for name in names:
         namespace.pop(name, None)
         kind, *rest = _told(found.get(name))

@@ -49,11 +49,11 @@ class StudentEndedError(BaseException):
 
 @dataclass(frozen=True)
 class Step:
-    """A cell for the student process, and the names to keep where it stands."""
+    """A cell for the student process, and whether the examiner runs one there too."""
 
     key: str
     source: str
-    names: tuple[str, ...] = ()
+    is_ours: bool = False
 
 
 class Session:
@@ -104,18 +104,23 @@ class Session:
         while self._channel is None:
             try:
                 self._start()
-                if all(self._run_step(step) for step in self._steps):
-                    self._ask(["examine"], GRACE_SECONDS)
+                for step in self._steps:
+                    if not self._run_step(step):
+                        break
             except StudentEndedError as ended:
                 self._given_up = ended
                 return
+            except OSError as error:
+                raise IsolationError(f"no student process started: {error}") from error
 
-    def names(self, key):
-        """Return what the student's names were at a graded cell.
+    def names(self, key, names):
+        """Return what the student's names were at a cell of the examiner's.
 
         Parameters
         ----------
         key : str
+        names : list of str
+            Which to look at.
 
         Returns
         -------
@@ -123,9 +128,13 @@ class Session:
             By name: a list of a kind, ``"function"``, ``"value"`` or ``"unfit"``, and
             what belongs to it.
         """
-        found = self._ask(["names", key], self._task.limits.call_seconds)
+        request, seconds = ["names", key, names], self._task.limits.call_seconds
+        try:
+            found = self._ask(request, seconds)
+        except StudentEndedError:  # an earlier cell's doing; a fresh process may know
+            found = self._ask(request, seconds)
         if type(found) is not dict:
-            raise self._broken("its answer was not understood")
+            raise self._broken("sent what is not an answer")
         return found
 
     def call(self, key, name, args, kwargs, *, give_back):
@@ -148,7 +157,7 @@ class Session:
         request = ["call", (key, name), args, kwargs, np.geterr(), give_back]
         reply = self._ask(request, self._task.limits.call_seconds)
         if type(reply) is not list or not reply or type(reply[0]) is not str:
-            raise self._broken("its answer was not understood")
+            raise self._broken("sent what is not an answer")
         if reply[0] == "overtime":
             seconds = self._task.limits.call_seconds
             raise StudentEndedError(
@@ -161,7 +170,7 @@ class Session:
         source = "" if step.key in self._skipped else step.source
         seconds = self._task.limits.cell_seconds if source else GRACE_SECONDS
         try:
-            reply = self._ask(["cell", step.key, source, list(step.names)], seconds)
+            reply = self._ask(["cell", step.key, source, step.is_ours], seconds)
         except StudentEndedError as ended:
             if not source:
                 raise
@@ -238,7 +247,7 @@ class Session:
         try:
             self._channel.send(start, SECONDS_TO_START)
             said, *rest = self._channel.receive(SECONDS_TO_START)
-        except (wire.WireError, TimeoutError) as error:
+        except wire.WireError as error:
             raise IsolationError(f"no student process started: {error}") from error
         if said != "ready":
             raise IsolationError(f"no student process started: {rest[0]}")

@@ -5,8 +5,11 @@ all of it. The guards are around the process, and in who reads its answers.
 """
 
 import contextlib
+import linecache
 import os
+import sys
 import time
+import types
 
 import numpy as np
 
@@ -25,63 +28,61 @@ class Notebook:
     """
 
     def __init__(self, limits):
-        self._limits = limits
-        self._names = {"__name__": "__main__", "display": None}
-        self._kept = {}
+        self._limits, self._kept, self._place = limits, {}, ""
+        main = sys.modules["__main__"] = types.ModuleType("__main__")
+        self._names = vars(main)
 
-    def cell(self, key, source, names):
+    def cell(self, key, source, is_ours):
         """Keep the names as they are before a cell, then run it.
 
         Parameters
         ----------
         key, source : str
-        names : list of str
-            What to keep; empty for a cell that is not graded.
+        is_ours : bool
+            Whether the examiner runs a cell at this place, and needs the names.
 
         Returns
         -------
         list
             ``["ran", outputs, the limit that was hit or nothing]``.
         """
-        if names:
-            kept = {n: self._names[n] for n in names if n in self._names}
-            self._kept[key] = kept
+        if is_ours:
+            self._kept[key] = dict(self._names)
         if not source:
             return ["ran", [], ""]
         shown = self._shown()
-        self._names.pop("display", None)
+        self._forget_warnings()
+        lines = source.splitlines(keepends=True)  # for inspect and for warnings
+        linecache.cache[f"<{key}>"] = len(source), None, lines, f"<{key}>"
         _, error = cell.run(
             source, self._names, shown, self._limits["cell_seconds"], f"<{key}>"
         )
         limit = cell.limit_hit(error) or ("output" if shown.is_cut else "")
         return ["ran", shown.outputs, limit]
 
-    def examine(self):
-        """Forget which warnings were shown: the tests count them from here on."""
-        self._names.pop("__warningregistry__", None)
-        return ["ready"]
-
-    def names(self, key):
-        """Say what the names were at a graded cell.
+    def names(self, key, names):
+        """Say what some names were at a cell of the examiner's.
 
         Parameters
         ----------
         key : str
+        names : list of str
 
         Returns
         -------
         dict
             By name: ``["function"]``, ``["value", it]``, or ``["unfit", why]``.
         """
-        return {name: _described(value) for name, value in self._kept[key].items()}
+        self._go_back(key)
+        return {n: _described(self._names[n]) for n in names if n in self._names}
 
-    def call(self, where, args, kwargs, errors, *, give_back):
+    def call(self, where, args, kwargs, errors, give_back):
         """Call a function, under the examiner's treatment of floating-point errors.
 
         Parameters
         ----------
         where : (str, str)
-            Key of the graded cell, and the function's name.
+            Key of the examiner's cell, and the function's name.
         args : list
         kwargs, errors : dict
             `errors` as `numpy.errstate` takes them.
@@ -96,6 +97,8 @@ class Notebook:
             ``["overtime"]``.
         """
         key, name = where
+        if key != self._place:
+            self._go_back(key)
         function, shown = self._kept[key][name], self._shown()
         before = wire.pack(args) if give_back else b""
         seconds = self._limits["call_seconds"]
@@ -114,6 +117,17 @@ class Notebook:
         changed = args if give_back and wire.pack(args) != before else None
         return ["returned", result, changed, *_said(shown)]
 
+    def _go_back(self, key):
+        """Put all names back as they were at a cell: functions look them up."""
+        self._place = key
+        self._names.clear()
+        self._names.update(self._kept[key])
+        self._forget_warnings()
+
+    def _forget_warnings(self):
+        """Let warnings that were shown be shown again, as Jupyter in every cell."""
+        self._names.pop("__warningregistry__", None)
+
     def _shown(self):
         limits = self._limits
         return cell.Shown(limits["output_kb"] << 10, limits["figure_kb"] << 10)
@@ -130,14 +144,11 @@ def live(channel, libc, mapped):
         Bytes of address space in use at the start.
     """
     start = channel.receive()
-    os.chdir(start["directory"])
+    settle(start["directory"], start["files"])
     os.environ.clear()
     os.environ.update(confine.ENVIRONMENT, HOME=start["directory"])
     os.environ["TMPDIR"] = start["directory"]
     time.tzset()
-    for name, data in start["files"].items():
-        with open(name, "wb") as file:
-            file.write(data.tobytes())
     np.random.seed()  # noqa: NPY002 - or every submission draws the same numbers
     cell.warn_as_jupyter()
     confine.limit_resources(start["limits"], mapped)
@@ -148,14 +159,24 @@ def live(channel, libc, mapped):
             _answer(channel, notebook, *channel.receive())
 
 
+def settle(directory, files):
+    """Make a folder the working directory, and put the released files there.
+
+    Parameters
+    ----------
+    directory : str
+    files : dict
+        Their bytes, or arrays of bytes, by name.
+    """
+    os.chdir(directory)
+    for name, data in files.items():
+        with open(name, "wb") as file:
+            file.write(data)
+
+
 def _answer(channel, notebook, what, *details):
-    if what == "call":
-        where, args, kwargs, errors, give_back = details
-        reply = notebook.call(where, args, kwargs, errors, give_back=give_back)
-    else:
-        reply = getattr(notebook, what)(*details)
     try:
-        channel.send(reply)
+        channel.send(getattr(notebook, what)(*details))
     except wire.PlainDataError as error:
         channel.send(["unfit", str(error)])
 

@@ -12,6 +12,7 @@ FOLDERS = re.compile(  # all of a path but its last part; fractions such as a/b 
     r"""(?<![\w/.])(?:/[^\s/'":<>]+)+(?=/\w)|\b[A-Za-z]:(?:\\[^\s\\'":<>]+)+(?=\\\w)"""
 )
 WARNING = re.compile(r"\b([A-Z]\w*Warning)\b")
+NUMBERS = (int, float, complex, np.number)
 MAX_REASON = 600
 
 
@@ -39,7 +40,7 @@ def judge(marks, source, ran):
         points, reason = 0.0, _reason(error, is_hidden)
     elif complaint:
         points, reason = 0.0, _complaint(complaint, is_hidden)
-    elif isinstance(value, int | float | np.number) and not isinstance(value, bool):
+    elif isinstance(value, NUMBERS) and not isinstance(value, bool):
         points, reason = _partial(value, most)
     limit = getattr(error, "limit", "")
     if isinstance(error, MemoryError) and hasattr(error, "origin"):
@@ -68,7 +69,7 @@ def tidy(text, most):
 
 def _partial(value, most):
     """Take the value of a test's last line for its points."""
-    if not isinstance(value, complex) and 0 <= value <= most:
+    if not isinstance(value, complex | np.complexfloating) and 0 <= value <= most:
         return float(value), "" if value == most else "part of the points."
     return 0.0, f"this test gives 0 to {most:g} points; it said {value}."
 

@@ -150,9 +150,12 @@ def pack(value):
     buffers = []
     try:
         text = json.dumps(_tagged(value, buffers, MAX_DEPTH)).encode("ascii")
-    except ValueError as error:  # an int of more digits than Python turns to text
-        raise PlainDataError("an integer of too many digits") from error
-    data = b"".join(buffers)
+        data = b"".join(buffers)
+    except PlainDataError:
+        raise
+    except Exception as error:  # ints of too many digits, types that lie, huge views
+        what = f"a value that cannot be sent ({type(error).__name__})"
+        raise PlainDataError(what) from error
     return HEAD.pack(len(text), len(data)) + text + data
 
 
@@ -190,7 +193,7 @@ def decode(text, data):
 def _tagged(value, buffers, depth):
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, np.generic):
+    if isinstance(value, np.generic) and not isinstance(value, str):
         return _array(np.asarray(value), "s", buffers)
     if isinstance(value, np.ndarray):
         return _array(np.asarray(value), "a", buffers)
@@ -224,8 +227,7 @@ def _array(array, tag, buffers):
         array = array.astype(wide)  # long doubles differ from machine to machine
     if not DTYPE.fullmatch(array.dtype.str):
         raise PlainDataError(f"an array of dtype {array.dtype}")
-    flags = array.flags
-    order = "F" if flags.f_contiguous and not flags.c_contiguous else "C"
+    order = "F" if array.flags.fnc else "C"  # Fortran's and not C's
     buffers.append(array.tobytes(order))
     return [tag, array.dtype.str, list(array.shape), order]
 
