@@ -116,7 +116,14 @@ def command(limits: Limits, info_fd: int) -> list[str]:
     -------
     list of str
     """
-    line = ["bwrap", "--unshare-user", "--uid", "1000", "--gid", "1000"]
+    line = [
+        shutil.which("bwrap") or "bwrap",
+        "--unshare-user",
+        "--uid",
+        "1000",
+        "--gid",
+        "1000",
+    ]
     line += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net"]
     line += ["--unshare-cgroup-try", "--hostname", "grading", "--die-with-parent"]
     line += ["--new-session", "--cap-drop", "ALL", "--clearenv"]
