@@ -1,12 +1,18 @@
 """Settings of nbgrader: solutions/ is the source, exercises/ what students get.
 
 Everything that grading writes lies below .grading/, which git ignores. The paths
-follow this file, so a copy of it makes any folder with a solutions/ a course.
+follow this file, so a copy of it makes any folder with a solutions/ a course. The
+gradebook is a file there, or PostgreSQL where IDENTITY_EDU_GRADEBOOK holds its URL:
+postgresql+psycopg://user:password@host/database.
 """
 
 import os
 import sys
 from pathlib import Path
+
+from identity_edu.grading.plugin import plug_in
+
+plug_in()  # first: whatever fails below, nothing that students wrote runs unconfined
 
 # nbgrader starts `alembic` by its bare name, which fails where the environment is
 # used without being activated.
@@ -29,21 +35,15 @@ c.CourseDirectory.autograded_directory = ".grading/autograded"
 c.CourseDirectory.feedback_directory = ".grading/feedback"
 c.CourseDirectory.solution_directory = ".grading/solution"
 c.CourseDirectory.source_with_tests_directory = ".grading/source_with_tests"
-c.CourseDirectory.db_url = f"sqlite:///{(work / 'gradebook.db').as_posix()}"
+c.CourseDirectory.db_url = (
+    os.environ.get("IDENTITY_EDU_GRADEBOOK")
+    or f"sqlite:///{(work / 'gradebook.db').as_posix()}"
+)
 
 c.ClearSolutions.code_stub = {
     "python": 'raise NotImplementedError("replace this line with your answer")'
 }
 c.ClearSolutions.text_stub = "Write your answer here."
-
-# Without it, deleting a test cell turns 0 points into "needs manual grading".
-c.OverwriteCells.add_missing_cells = True
-
-c.Execute.timeout = 60  # seconds a cell; a check takes less than 2
-c.Execute.startup_timeout = 120  # a loaded machine is slow to start a kernel
-c.Execute.extra_arguments = ["--IPKernelApp.log_level=40"]  # errors, no advice
-c.LimitOutput.max_lines = 200
-c.LimitOutput.max_traceback = 40
 
 # The stock pages print the hidden tests. These hide them, and need no network.
 c.GenerateFeedback.preprocessors = [

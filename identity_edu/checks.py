@@ -37,17 +37,40 @@ def exam_rng(problem):
     ------
     FileNotFoundError
         If the variable ``IDENTITY_EDU_SECRET_FILE`` names a file that is not there.
-
-    Notes
-    -----
-    The secret is the text of ``IDENTITY_EDU_SECRET``, or else the content of the
-    file named by ``IDENTITY_EDU_SECRET_FILE``, or else empty.
     """
-    secret = os.environ.get(SECRET_VARIABLE, "")
-    if not secret and SECRET_FILE_VARIABLE in os.environ:
-        secret = Path(os.environ[SECRET_FILE_VARIABLE]).read_text().strip()
-    digest = hashlib.sha256(f"{secret}\n{problem}".encode()).digest()
+    digest = hashlib.sha256(f"{course_secret()}\n{problem}".encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))
+
+
+def course_secret():
+    """Return what hidden problems depend on besides their names.
+
+    Returns
+    -------
+    str
+        The text of ``IDENTITY_EDU_SECRET``, or else of `secret_file`, or else empty.
+
+    Raises
+    ------
+    OSError, UnicodeDecodeError
+        If the file cannot be read as text.
+    """
+    path = secret_file()
+    if path is None:
+        return os.environ.get(SECRET_VARIABLE, "")
+    return path.read_text(encoding="utf-8-sig").strip()
+
+
+def secret_file():
+    """Return the file that holds the course's secret.
+
+    Returns
+    -------
+    Path or None
+        What ``IDENTITY_EDU_SECRET_FILE`` names, unless the other variable is set.
+    """
+    name = os.environ.get(SECRET_FILE_VARIABLE, "")
+    return Path(name) if name and not os.environ.get(SECRET_VARIABLE) else None
 
 
 def call(function, *arguments):
@@ -71,7 +94,7 @@ def call(function, *arguments):
     """
     containers = (np.ndarray, list, tuple, dict)
     copies = [copy.deepcopy(a) if isinstance(a, containers) else a for a in arguments]
-    result = function(*copies)
+    result = getattr(function, "changing_inputs", function)(*copies)  # if a proxy
     for position, (given, now) in enumerate(zip(arguments, copies, strict=True), 1):
         assert _is_unchanged(given, now), (
             f"`{_name(function)}` changes its argument number {position} in place. "

@@ -1,6 +1,8 @@
 """Fixtures that every test may ask for."""
 
+import functools
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -14,6 +16,13 @@ def _one_blas_thread():
     """Keep small matrices off a second thread, which only waits on a busy machine."""
     with threadpool_limits(1, "blas"):
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _gradebooks_ask_for_their_version_once():
+    """Start `alembic` once, not for every gradebook that a test makes."""
+    if api := sys.modules.get("nbgrader.api"):
+        api.get_alembic_version = functools.cache(api.get_alembic_version)
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def optional_parts() -> list[Part]:
         *_blas_variables(),
         _package("jupyter-book"),
         _package("nbgrader"),
-        Part("bubblewrap", shutil.which("bwrap") or "none (this version needs none)"),
+        Part("bubblewrap", shutil.which("bwrap") or "none (only grading needs it)"),
         Part("GPU", gpu_status()),
     ]
 

@@ -127,6 +127,24 @@ def split_at_markers(source: str) -> tuple[list[str], list[str]]:
     return inside, outside
 
 
+def first_heading(source: str) -> str:
+    """Find what a text cell is about.
+
+    Parameters
+    ----------
+    source : str
+        Markdown.
+
+    Returns
+    -------
+    str
+        Its first heading, without the marks; empty if it has none.
+    """
+    lines = source.splitlines()
+    heading = next((line for line in lines if line.startswith("#")), "")
+    return heading.lstrip("#").strip()
+
+
 def replace_answers(cells: Iterable[Cell], sources: dict[str, str]) -> list[Cell]:
     """Put other sources into cells.
 

@@ -1,8 +1,8 @@
 """Grade made-up students from end to end: ``python -m identity_edu.grading.demo``.
 
 One assignment is released, handed in by students whose marks are known beforehand,
-autograded and returned, in a temporary course folder. It fails when a mark is not
-what it must be, so it is a rehearsal of the course as well as a show.
+graded and returned, in a temporary course folder. It fails when a mark is not what it
+must be, so it is a rehearsal of the course as well as a show.
 """
 
 import copy
@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 from nbgrader.converters import GenerateAssignment
 
+from identity_edu.grading.batch import SUBMITTED, grade_assignment
 from identity_edu.grading.course import (
     CONFIG,
     GradingError,
@@ -25,9 +26,11 @@ from identity_edu.grading.course import (
     convert,
     load_config,
 )
-from identity_edu.grading.executor import Verdict
-from identity_edu.grading.grade import grade
-from identity_edu.grading.records import Record
+from identity_edu.grading.handback import hand_back
+from identity_edu.grading.isolation.sandbox import isolation_problem
+from identity_edu.grading.isolation.task import Result
+from identity_edu.grading.marking import Options
+from identity_edu.grading.records import Record, remark
 from identity_edu.grading.wrong_answers import load_wrong_answers
 
 REFERENCE, UNTOUCHED, BROKEN = "reference", "untouched", "not-a-notebook"
@@ -41,8 +44,7 @@ class Demo:
     course: Path
     assignment: str
     records: list[Record]
-    verdicts: list[Verdict]
-    remarks: dict[str, str]
+    results: dict[str, Result]
 
 
 def submissions(root: Path, assignment: str, n_wrong: int | None) -> dict[str, str]:
@@ -89,7 +91,9 @@ def run_demo(
     n_wrong: int | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Demo:
-    """Release, collect, autograde, return and export one assignment.
+    """Release, collect, grade, return and export one assignment.
+
+    The submissions are our own: where bubblewrap is not to be had, limits will do.
 
     Parameters
     ----------
@@ -107,7 +111,7 @@ def run_demo(
     Returns
     -------
     Demo
-        Scores and remarks; the pages and the table are in the folder.
+        Scores and results; the pages and the table are in the folder.
 
     Raises
     ------
@@ -119,12 +123,18 @@ def run_demo(
     say(f"released {assignment} to exercises/")
     made = submissions(course, assignment, n_wrong)
     for student, text in made.items():
-        folder = course / ".grading" / "submitted" / student / assignment
+        folder = course / SUBMITTED / student / assignment
         folder.mkdir(parents=True)
         (folder / f"{assignment}.ipynb").write_text(text, encoding="utf-8")
     say(f"collected {len(made)} submissions")
-    graded = grade(course, assignment, say)
-    return Demo(course, assignment, graded.records, graded.verdicts, graded.remarks)
+    level = "rlimits" if isolation_problem("bubblewrap") else "bubblewrap"
+    say(f"isolation: {level}")
+    graded = grade_assignment(course, assignment, options=Options(isolation=level))
+    for student, result in graded.results.items():
+        say(f"{student}: {result.verdict}")
+    pages = hand_back(course, graded, course / ".grading" / f"{assignment}.csv")
+    say(f"wrote .grading/{assignment}.csv, and {len(pages)} pages to return/")
+    return Demo(course, assignment, graded.records, graded.results)
 
 
 def surprises(demo: Demo) -> list[str]:
@@ -153,9 +163,12 @@ def surprises(demo: Demo) -> list[str]:
             found.append(f"{record.student} must lose some points, got {share:.1%}")
         if record.awaiting > by_hand:
             found.append(f"{record.student}: a test left its points undecided")
-    graded = {verdict.student for verdict in demo.verdicts if verdict.is_graded}
-    if graded != {record.student for record in demo.records} - {BROKEN}:
-        found.append(f"all but {BROKEN} must be graded; graded: {sorted(graded)}")
+    verdicts = {student: result.verdict for student, result in demo.results.items()}
+    wanted = {BROKEN: "unreadable", TEST_DELETED: "repaired"}
+    for student in [record.student for record in demo.records]:
+        verdict = wanted.get(student, "graded")
+        if verdicts.get(student) != verdict:
+            found.append(f"{student} must be {verdict}, is {verdicts.get(student)}")
     return found
 
 
@@ -177,9 +190,9 @@ def table(demo: Demo) -> str:
     for r in sorted(demo.records, key=lambda r: (-r.total, r.student)):
         points = [f"{r.scores[name]:g}/{r.max_scores[name]:g}" for name in exercises]
         total = f"{r.total:g}/{r.max_total:g}"
-        remark = demo.remarks[r.student]
-        remark = remark if len(remark) <= 72 else remark[:69] + "..."
-        rows.append([r.student, *points, total, f"{r.fraction:.0%}", remark])
+        told = remark(demo.results[r.student])
+        told = told if len(told) <= 72 else told[:69] + "..."
+        rows.append([r.student, *points, total, f"{r.fraction:.0%}", told])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))

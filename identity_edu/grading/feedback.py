@@ -1,211 +1,182 @@
-"""Write what goes back to students: their notebook with scores and diagnoses.
+"""Write what goes back to students: a page and a table for each of them.
 
-The stock pages of nbgrader print the hidden tests, in the cells and again in the
-tracebacks, and load scripts from the network. nbgrader_config.py plugs `HideTests`
-and `OfflineHTML` into nbgrader, so that its own commands are as discreet as ours.
+Points are those of the tests, unless a person gave others in the gradebook.
 """
 
-import html
-import re
+import csv
+import io
+import json
 from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from docutils.utils.math.latex2mathml import tex2mathml
-from jinja2 import pass_context
-from nbconvert.exporters import HTMLExporter
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-from nbgrader.converters import GenerateFeedback
-from nbgrader.preprocessors import NbGraderPreprocessor
-from nbgrader.utils import is_grade, is_solution
-
-from identity_edu.grading.course import GradingError, convert
-from identity_edu.grading.executor import Verdict
-
-NOT_GRADED = (
-    "Your file could not be graded, and counts 0 points: {}. Open it in Jupyter, run "
-    "all cells, save, and hand it in again."
+from nbgrader.api import (
+    Assignment,
+    BaseCell,
+    Comment,
+    Grade,
+    SubmittedAssignment,
+    SubmittedNotebook,
 )
-NO_PAGE = "Your file was graded, but cannot be shown here: ask for your scores."
-HIDDEN = "BEGIN HIDDEN TESTS"
-FOLDERS = re.compile(  # all of a path but its last part; fractions such as a/b stay
-    r"""(?<![\w/.])(?:/[^\s/'":<>]+)+(?=/\w)|\b[A-Za-z]:(?:\\[^\s\\'":<>]+)+(?=\\\w)"""
-)
-NETWORK_SCRIPT = re.compile(r'<script[^>]*\bsrc="https?:[^"]*"[^>]*>\s*</script>')
+from sqlalchemy import or_
+
+from identity_edu.grading.discreet import HideTests, OfflineHTML, plain
+from identity_edu.grading.gradebook import open_gradebook
+from identity_edu.grading.isolation.task import Result
+from identity_edu.grading.page import Mark, page, total
+from identity_edu.train.files import write_atomically
+
+__all__ = ["HideTests", "OfflineHTML", "write_feedback"]
+
+BY_HAND = "these points were given by a person."
 
 
-class HideTests(NbGraderPreprocessor):
-    """Reduce errors to their message, hidden cells to their assertion's, hide paths."""
+@dataclass(frozen=True)
+class Given:
+    """What the gradebook knows besides the tests: points and comments by cell."""
 
-    def preprocess_cell(self, cell, resources, cell_index):
-        """Rewrite the outputs of one cell.
-
-        Parameters
-        ----------
-        cell : NotebookNode
-            Changed in place; the hidden region itself goes later.
-        resources : dict
-            Of nbconvert, passed on.
-        cell_index : int
-            Not used.
-
-        Returns
-        -------
-        cell, resources
-            As nbconvert wants them.
-        """
-        if cell.cell_type == "code":
-            is_hidden = is_grade(cell) and not is_solution(cell)
-            is_hidden = is_hidden and HIDDEN in cell.source
-            shown = (_discreet(output, is_hidden) for output in cell.outputs)
-            cell.outputs = [output for output in shown if output is not None]
-        return cell, resources
+    points: dict[str, float] = field(default_factory=dict)
+    comments: dict[str, str] = field(default_factory=dict)
+    penalty: float = 0.0
 
 
-class MathMLRenderer(IPythonRenderer):
-    """Markdown with its mathematics as MathML, which browsers show by themselves."""
-
-    def inline_math(self, body):
-        """Return a formula within a line.
-
-        Parameters
-        ----------
-        body : str
-            LaTeX, without the dollars.
-
-        Returns
-        -------
-        str
-            MathML, or the LaTeX itself where docutils does not know a command.
-        """
-        return self._mathml(body, is_block=False)
-
-    def block_math(self, body):
-        """Return a formula on lines of its own.
-
-        Parameters
-        ----------
-        body : str
-            LaTeX, without the dollars.
-
-        Returns
-        -------
-        str
-            As `inline_math`.
-        """
-        return self._mathml(body, is_block=True)
-
-    def _mathml(self, body, is_block):
-        try:
-            return tex2mathml(body.strip(), as_block=is_block)
-        except Exception:  # students write formulas too, and any may be broken
-            return f'<code class="latex">{html.escape(body)}</code>'
-
-
-class OfflineHTML(HTMLExporter):
-    """An HTML page that asks nothing of the network."""
-
-    @pass_context
-    def markdown2html(self, context, source):
-        """Turn a text cell into HTML.
-
-        Parameters
-        ----------
-        context : jinja2.runtime.Context
-            Of the page's template.
-        source : str
-            Markdown.
-
-        Returns
-        -------
-        str
-            HTML and MathML.
-        """
-        attachments = context.get("cell", {}).get("attachments", {})
-        renderer = MathMLRenderer(escape=False, attachments=attachments)
-        return MarkdownWithMath(renderer=renderer).render(source)
-
-    def from_notebook_node(self, nb, resources=None, **kw):
-        """Export, then drop the scripts that would be fetched.
-
-        Parameters
-        ----------
-        nb : NotebookNode
-            The notebook.
-        resources : dict, optional
-            Of nbconvert.
-        **kw
-            Passed on.
-
-        Returns
-        -------
-        page, resources
-            The page as text.
-        """
-        page, resources = super().from_notebook_node(nb, resources, **kw)
-        return NETWORK_SCRIPT.sub("", page), resources
-
-
-def write_feedback(root: Path, assignment: str, verdicts: Iterable[Verdict]) -> Path:
-    """Write one HTML page a student into ``return/<student>/<assignment>.html``.
+def write_feedback(root: Path, results: Iterable[Result]) -> Path:
+    """Write ``return/<student>/<assignment>.html`` and ``.csv`` for each result.
 
     Parameters
     ----------
     root : Path
-        Course folder with autograded submissions.
-    assignment : str
-        ``NN_slug``.
-    verdicts : iterable of Verdict
-        From the executor; who was not graded gets a page with the reason.
+        Course folder, with the assignment in exercises/ and in the gradebook.
+    results : iterable of Result
+        One a student and assignment. Where the grader itself failed, nothing is
+        written: there is nothing to say yet.
 
     Returns
     -------
     Path
         The folder ``return``.
     """
-    for verdict in verdicts:
-        page = root / "return" / verdict.student / f"{assignment}.html"
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(_page(root, verdict), encoding="utf-8")
+    released, persons = {}, {}
+    for result in results:
+        name = result.assignment
+        if result.verdict == "failed":
+            continue
+        if name not in released:
+            notebook = root / "exercises" / name / f"{name}.ipynb"
+            released[name] = json.loads(notebook.read_text(encoding="utf-8"))
+            persons[name] = given_by_persons(root, name)
+        given = persons[name].get(result.student, Given())
+        marks = _marks(result, given)
+        rest = given.comments, given.penalty
+        folder = root / "return" / result.student
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / f"{name}.html", page(result, released[name], marks, *rest))
+        _write(folder / f"{name}.csv", table(marks, *rest))
     return root / "return"
 
 
-def _page(root, verdict):
-    if not verdict.is_graded:
-        return _plain_page(verdict, NOT_GRADED.format(html.escape(verdict.reason)))
-    name = verdict.assignment
-    try:
-        convert(GenerateFeedback, root, name, verdict.student)
-    except GradingError:  # of one page: the others are still written
-        return _plain_page(verdict, NO_PAGE)
-    made = Path(verdict.student, name, f"{name}.html")
-    return (root / ".grading" / "feedback" / made).read_text(encoding="utf-8")
+def table(marks: Iterable[Mark], comments: dict[str, str], penalty: float = 0.0) -> str:
+    """Lay out the points of one student as CSV.
+
+    Parameters
+    ----------
+    marks : iterable of Mark
+        One a question, in order.
+    comments : dict
+        What a person wrote on other cells, by id.
+    penalty : float
+        Points that handing in late costs.
+
+    Returns
+    -------
+    str
+        A row a question, then one a comment, the penalty if there is one, the total.
+        Points that await a person are an empty field.
+    """
+    marks, text = list(marks), io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["question", "points", "max", "reason", "limit", "comment"])
+    for m in marks:
+        points = "" if m.points is None else f"{m.points:g}"
+        told = [cell_text(text) for text in (m.reason, m.limit, m.comment)]
+        rows.writerow([m.question, points, f"{m.max_points:g}", *told])
+    for name in sorted(comments.keys() - {m.question for m in marks}):
+        rows.writerow([name, "", "", "", "", cell_text(comments[name])])
+    if penalty:
+        rows.writerow(["late", f"{-penalty:g}", "", "", "", ""])
+    most = f"{sum(m.max_points for m in marks):g}"
+    rows.writerow(["total", f"{total(marks, penalty):g}", most, "", "", ""])
+    return text.getvalue()
 
 
-def _discreet(output, is_hidden):
-    """Cut an output down to what its reader may see; None drops it."""
-    if output.output_type == "error":
-        text = _message(output.ename, output.evalue, is_hidden)
-        output.evalue, output.traceback = text, [text]
-        return output
-    if is_hidden:  # what is printed here could carry the hidden problem
-        return None
-    if output.output_type == "stream":
-        output.text = FOLDERS.sub("...", output.text)
-    return output
+def cell_text(text: str) -> str:
+    """Make a text safe for a cell of a spreadsheet.
+
+    Parameters
+    ----------
+    text : str
+        Anybody's.
+
+    Returns
+    -------
+    str
+        One line, which no spreadsheet takes for a formula.
+    """
+    line = " ".join(plain(text).split())
+    return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
 
 
-def _message(name, text, is_hidden):
-    if name == "AssertionError":
-        return FOLDERS.sub("...", text) or "This check failed."
-    if is_hidden:
-        return f"{name} was raised here."
-    return f"{name}: {FOLDERS.sub('...', text)}"
+def _marks(result, given):
+    """Put the points that a person gave in the place of the test's."""
+    marks = []
+    for t in result.tests:
+        comment = given.comments.get(t.grade_id, "")
+        points = given.points.get(t.grade_id, t.points)
+        reason = t.reason
+        if points != t.points and reason:
+            reason = f"{BY_HAND} The test said: {reason}"
+        marks.append(Mark(t.grade_id, points, t.max_points, reason, t.limit, comment))
+    return marks
 
 
-def _plain_page(verdict, text):
-    name = html.escape(verdict.assignment)
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">'
-        f"<title>{name}</title></head>\n<body>\n<h1>{name}</h1>\n"
-        f"<p>{text}</p>\n</body>\n</html>\n"
-    )
+def given_by_persons(root: Path, assignment: str) -> dict[str, Given]:
+    """Read what persons gave.
+
+    Parameters
+    ----------
+    root : Path
+        Course folder.
+    assignment : str
+        ``NN_slug``.
+
+    Returns
+    -------
+    dict
+        By student; whom it does not concern is not in it.
+    """
+    found = {}
+    with open_gradebook(root) as gradebook:
+
+        def rows(*columns):
+            query = gradebook.db.query(SubmittedAssignment.student_id, *columns)
+            query = query.select_from(Assignment).filter(Assignment.name == assignment)
+            return query.join(SubmittedAssignment).join(SubmittedNotebook)
+
+        is_given = or_(Grade.manual_score.is_not(None), Grade.extra_credit.is_not(None))
+        scores = rows(BaseCell.name, Grade.score).join(Grade).filter(is_given)
+        told = rows(BaseCell.name, Comment.manual_comment).join(Comment)
+        told = told.filter(Comment.manual_comment.is_not(None))
+        penalty = SubmittedNotebook.late_submission_penalty
+        for student, cell, score in scores.join(BaseCell):
+            found.setdefault(student, Given()).points[cell] = score
+        for student, cell, comment in told.join(BaseCell):
+            found.setdefault(student, Given()).comments[cell] = comment
+        for student, points in rows(penalty).filter(penalty > 0):
+            given = found.get(student, Given())
+            found[student] = replace(given, penalty=points)
+    return found
+
+
+def _write(path, text):
+    data = text.encode("utf-8", "replace")
+    write_atomically(path, lambda file: file.write(data))

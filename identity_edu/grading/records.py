@@ -1,27 +1,56 @@
 """Read scores from the gradebook, and export them."""
 
 import csv
+import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from nbgrader.api import (
+    Assignment,
+    BaseCell,
+    Grade,
+    Gradebook,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
+from sqlalchemy import select
+
 from identity_edu.grading.cells import exercise_and_role
-from identity_edu.grading.executor import open_gradebook
+from identity_edu.grading.feedback import cell_text
+from identity_edu.grading.gradebook import open_gradebook
+from identity_edu.grading.isolation.task import Result
+from identity_edu.train.files import write_atomically
 
 
 @dataclass(frozen=True)
 class Record:
-    """Scores of one student in one assignment; points by exercise."""
+    """Scores of one student in one assignment; points by exercise and by question.
+
+    Parameters
+    ----------
+    student : str
+    scores, max_scores : dict
+        Points by exercise.
+    awaiting : float
+        Points that a person has yet to give or withhold.
+    questions : dict
+        Points by graded cell; None where nobody has decided.
+    penalty : float
+        Points that handing in late costs.
+    """
 
     student: str
     scores: dict[str, float]
     max_scores: dict[str, float]
-    awaiting: float = 0.0  # points that a person has yet to give or withhold
+    awaiting: float = 0.0
+    questions: dict[str, float | None] = field(default_factory=dict)
+    penalty: float = 0.0
 
     @property
     def total(self) -> float:
         """Points so far."""
-        return sum(self.scores.values())
+        return max(0.0, sum(self.scores.values()) - self.penalty)
 
     @property
     def max_total(self) -> float:
@@ -50,90 +79,119 @@ def read_records(root: Path, assignment: str) -> list[Record]:
     list of Record
         One a student, by name; exercises in the order of the notebook.
     """
-    order = _exercises(root, assignment)
     with open_gradebook(root) as gradebook:
-        submissions = gradebook.assignment_submissions(assignment)
-        records = [_record(submission, order) for submission in submissions]
-    return sorted(records, key=lambda record: record.student)
+        return records_of(gradebook, root, assignment)
 
 
-def first_message(root: Path, assignment: str, student: str) -> str:
-    """Quote the first graded cell that failed, for the instructor.
+def records_of(gradebook: Gradebook, root: Path, assignment: str) -> list[Record]:
+    """Read the scores of an assignment from an open gradebook.
 
     Parameters
     ----------
+    gradebook : Gradebook
+        Of nbgrader.
     root : Path
         Course folder.
-    assignment, student : str
-        Whose autograded notebook to read.
+    assignment : str
+        ``NN_slug``.
+
+    Returns
+    -------
+    list of Record
+        As `read_records`.
+    """
+    query = (
+        select(
+            SubmittedAssignment.student_id,
+            BaseCell.name,
+            Grade.score,
+            Grade.needs_manual_grade,
+            Grade.auto_score,
+            Grade.manual_score,
+            SubmittedNotebook.late_submission_penalty,
+        )
+        .select_from(Grade)
+        .join(BaseCell, BaseCell.id == Grade.cell_id)
+        .join(SubmittedNotebook, SubmittedNotebook.id == Grade.notebook_id)
+        .join(SubmittedAssignment)
+        .join(Assignment)
+        .where(Assignment.name == assignment)
+    )
+    most, by_student = _max_points(root, assignment), {}
+    for student, *row in gradebook.db.execute(query):
+        by_student.setdefault(student, []).append(row)
+    return [
+        _record(student, by_student[student], most) for student in sorted(by_student)
+    ]
+
+
+def remark(result: Result) -> str:
+    """Say what went wrong with one submission, for the instructor.
+
+    Parameters
+    ----------
+    result : Result
 
     Returns
     -------
     str
-        ``cell-id: message`` on one line; empty when every graded cell passed.
+        What was put right or could not be read, then the first test that failed;
+        empty when all is well.
     """
-    folder = root / ".grading" / "autograded" / student / assignment
-    document = json.loads((folder / f"{assignment}.ipynb").read_text("utf-8"))
-    for cell in document["cells"]:
-        mark = cell["metadata"].get("nbgrader", {})
-        for output in cell.get("outputs", []) if mark.get("grade") else []:
-            if text := _complaint(output):
-                return f"{mark['grade_id']}: {text}"
-    return ""
+    failed = next((t for t in result.tests if t.reason), None)
+    is_told = result.verdict == "unreadable" or failed is None
+    first = "" if is_told else f"{failed.grade_id}: {failed.reason}"
+    return "; ".join(text for text in (result.reason, first) if text)
 
 
-def write_csv(path: Path, records: list[Record], remarks: dict[str, str]) -> None:
+def write_csv(path: Path, records: list[Record], results: dict[str, Result]) -> None:
     """Export the scores, a row a student.
 
     Parameters
     ----------
     path : Path
-        File to write.
+        File to write: exercises, totals, verdict and remark, then each question.
     records : list of Record
         Of one assignment.
-    remarks : dict
-        One line by student; who has none gets an empty field.
+    results : dict
+        By student; who has none gets empty fields.
     """
     exercises = list(records[0].scores) if records else []
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["student", *exercises, "total", "max", "awaiting", "remark"])
-        for r in records:
-            ends = [r.total, r.max_total, r.awaiting, remarks.get(r.student, "")]
-            rows.writerow([r.student, *r.scores.values(), *ends])
+    questions = list(records[0].questions) if records else []
+    ends = ["total", "max", "awaiting", "penalty", "verdict", "remark"]
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["student", *exercises, *ends, *questions])
+    for r in records:
+        result = results.get(r.student)
+        told = ["", ""] if result is None else [result.verdict, remark(result)]
+        totals = [r.total, r.max_total, r.awaiting, r.penalty, *map(cell_text, told)]
+        asked = ["" if p is None else p for p in r.questions.values()]
+        rows.writerow([cell_text(r.student), *r.scores.values(), *totals, *asked])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
 
 
-def _exercises(root, assignment):
-    """List the exercises in the order of the notebook; the gradebook has none."""
+def _max_points(root, assignment):
+    """List the graded cells in the order of the notebook; the gradebook has none."""
     released = root / "exercises" / assignment / f"{assignment}.ipynb"
     cells = json.loads(released.read_text("utf-8"))["cells"]
     marks = [cell["metadata"].get("nbgrader", {}) for cell in cells]
-    return list(
-        dict.fromkeys(
-            exercise_and_role(m["grade_id"])[0] for m in marks if m.get("grade")
-        )
-    )
+    return {m["grade_id"]: float(m["points"]) for m in marks if m.get("grade")}
 
 
-def _complaint(output):
-    """Say in one printable line why nbgrader gives no points for an output."""
-    text = ""
-    if output["output_type"] == "error":
-        is_told = output["ename"] == "AssertionError" and output["evalue"]
-        text = output["evalue"] if is_told else f"{output['ename']} {output['evalue']}"
-    elif output.get("name") == "stderr":
-        text = "printed to stderr: " + "".join(output["text"])
-    # Students write these texts: no control sequence may reach a terminal.
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def _record(submission, order):
-    scores, max_scores = dict.fromkeys(order, 0.0), dict.fromkeys(order, 0.0)
-    awaiting = 0.0
-    for notebook in submission.notebooks:
-        for grade in notebook.grades:
-            exercise = exercise_and_role(grade.name)[0]
-            scores[exercise] += grade.score or 0.0
-            max_scores[exercise] += grade.max_score
-            awaiting += grade.max_score if grade.needs_manual_grade else 0.0
-    return Record(submission.student.id, scores, max_scores, awaiting)
+def _record(student, rows, most):
+    exercises = dict.fromkeys(exercise_and_role(name)[0] for name in most)
+    scores, max_scores = dict.fromkeys(exercises, 0.0), dict.fromkeys(exercises, 0.0)
+    questions, awaiting, penalty = dict.fromkeys(most), 0.0, 0.0
+    for name, points in most.items():
+        max_scores[exercise_and_role(name)[0]] += points
+    for name, score, is_awaiting, auto, manual, late in rows:
+        if name not in most:  # of an earlier release
+            continue
+        scores[exercise_and_role(name)[0]] += score or 0.0
+        is_decided = auto is not None or manual is not None
+        questions[name] = score if is_decided else None
+        awaiting += most[name] if is_awaiting else 0.0
+        penalty = late or 0.0
+    return Record(student, scores, max_scores, awaiting, questions, penalty)

@@ -7,7 +7,7 @@ can hold that exercises/ was never edited by hand.
 import filecmp
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -30,7 +30,9 @@ WITHOUT_GRADEBOOK = {
 
 
 @contextmanager
-def generated(root: Path, assignment: str) -> Iterator[Path]:
+def generated(
+    root: Path, assignment: str, *, gradebook: bool = False
+) -> Iterator[Path]:
     """Generate the student version of an assignment in a temporary folder.
 
     Parameters
@@ -39,6 +41,8 @@ def generated(root: Path, assignment: str) -> Iterator[Path]:
         Course folder.
     assignment : str
         ``NN_slug``.
+    gradebook : bool
+        Whether to enter the assignment into the course's gradebook as well.
 
     Yields
     ------
@@ -59,7 +63,8 @@ def generated(root: Path, assignment: str) -> Iterator[Path]:
         shutil.copytree(
             root / "solutions" / assignment, copy / "solutions" / assignment
         )
-        convert(GenerateAssignment, copy, assignment, overrides=WITHOUT_GRADEBOOK)
+        overrides = _gradebook_of(root) if gradebook else WITHOUT_GRADEBOOK
+        convert(GenerateAssignment, copy, assignment, overrides=overrides)
         yield copy / "exercises" / assignment
 
 
@@ -93,7 +98,7 @@ def drift(root: Path, assignment: str) -> list[str]:
         )
 
 
-def release(root: Path, assignment: str) -> None:
+def release(root: Path, assignment: str, *, gradebook: bool = False) -> None:
     """Write ``exercises/NN_slug/`` anew from ``solutions/NN_slug/``.
 
     Parameters
@@ -102,9 +107,18 @@ def release(root: Path, assignment: str) -> None:
         Course folder.
     assignment : str
         ``NN_slug``.
+    gradebook : bool
+        Whether to enter the assignment into the gradebook, where it may be already:
+        points that it holds stay.
+
+    Raises
+    ------
+    GradingError
+        As `generated`; also if the gradebook holds submissions to an assignment with
+        other cells. Exercise and gradebook are then as they were.
     """
     target = root / "exercises" / assignment
-    with generated(root, assignment) as fresh:
+    with generated(root, assignment, gradebook=gradebook) as fresh:
         if target.exists():
             shutil.rmtree(target)
         shutil.copytree(fresh, target)
@@ -127,6 +141,35 @@ def orphans(root: Path) -> list[str]:
     return sorted(folders - set(assignment_names(root)))
 
 
+def check_drift(
+    root: Path, assignments: Sequence[str], stale: Sequence[str] = ()
+) -> None:
+    """Print what drifts in exercises/, or that nothing does.
+
+    Parameters
+    ----------
+    root : Path
+        Course folder.
+    assignments : sequence of str
+        Each ``NN_slug``.
+    stale : sequence of str
+        Folders under exercises/ that should not be there.
+
+    Raises
+    ------
+    GradingError
+        If anything drifts.
+    """
+    drifting = [path for name in assignments for path in drift(root, name)]
+    drifting += [f"exercises/{name}/" for name in stale]
+    for path in drifting:
+        typer.echo(f"{path} is not what solutions/ generates")
+    if drifting:
+        raise GradingError("run `make exercises`, and edit solutions/ only.")
+    n_all = len(assignments)
+    typer.echo(f"{n_all} assignments: exercises/ is what solutions/ generates")
+
+
 def main(
     assignments: Annotated[list[str] | None, typer.Argument()] = None,
     check: Annotated[
@@ -140,20 +183,10 @@ def main(
         load_config(root)
         names = assignments or assignment_names(root)
         stale = [] if assignments else orphans(root)
-        _check(root, names, stale) if check else _write(root, names, stale)
+        check_drift(root, names, stale) if check else _write(root, names, stale)
     except GradingError as error:
         typer.echo(f"release: {error}", err=True)
         raise typer.Exit(1) from error
-
-
-def _check(root, names, stale):
-    drifting = [path for name in names for path in drift(root, name)]
-    drifting += [f"exercises/{name}/" for name in stale]
-    for path in drifting:
-        typer.echo(f"{path} is not what solutions/ generates")
-    if drifting:
-        raise GradingError("run `make exercises`, and edit solutions/ only.")
-    typer.echo(f"{len(names)} assignments: exercises/ is what solutions/ generates")
 
 
 def _write(root, names, stale):
@@ -165,6 +198,11 @@ def _write(root, names, stale):
         typer.echo(f"removed exercises/{name}/, which has no solution")
     if not names:
         raise GradingError("solutions/ holds no assignment.")
+
+
+def _gradebook_of(root):
+    """Let a copy of the course write into the gradebook of the original."""
+    return {"CourseDirectory": {"db_url": load_config(root).CourseDirectory.db_url}}
 
 
 def _same(a, b):

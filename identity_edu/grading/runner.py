@@ -5,19 +5,15 @@ cells in one namespace, in order, asks the same questions of the same code. This
 isolates nothing: it is for answers that we wrote, not for submissions.
 """
 
-import contextlib
 import copy
-import io
 import os
-import signal
-import sys
-import threading
 import types
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from identity_edu.grading.cells import Blank, Cell, blanks
+from identity_edu.grading.isolation import cell as jupyter
 
 
 @dataclass(frozen=True)
@@ -31,10 +27,6 @@ class Outcome:
     def passed(self) -> bool:
         """Whether nbgrader would give the cell its points."""
         return self.error is None and not self.stderr
-
-
-class CellTimeoutError(BaseException):
-    """The cell ran out of time; no ``except Exception`` in a cell may catch it."""
 
 
 def run_cell(cell: Cell, namespace: dict, seconds: float = 20.0) -> Outcome:
@@ -56,16 +48,16 @@ def run_cell(cell: Cell, namespace: dict, seconds: float = 20.0) -> Outcome:
     """
     if cell.kind != "code":
         return Outcome()
-    error, stderr = None, io.StringIO()
-    with _quiet(stderr) as caught, _time_limit(seconds):
-        try:
-            exec(compile(_without_magics(cell.source), cell.id, "exec"), namespace)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as raised:
-            error = raised
+    os.environ.setdefault("MPLBACKEND", "agg")  # read when a cell imports pyplot
+    shown = jupyter.Shown(max_text=1 << 20, max_figures=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        _, error = jupyter.run(cell.source, namespace, shown, seconds, cell.id)
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    stderr = "".join(text for kind, text, *_ in shown.outputs if kind == "stderr")
     lines = [f"{w.category.__name__}: {w.message}\n" for w in caught]
-    return Outcome(error, stderr.getvalue() + "".join(lines))
+    return Outcome(error, stderr + "".join(lines))
 
 
 def run_cells(cells: Iterable[Cell], seconds: float = 20.0) -> dict[str, Outcome]:
@@ -148,47 +140,3 @@ def _copied(value):
         return copy.deepcopy(value)
     except Exception:  # an open figure or a lock: no answer has a reason to touch it
         return value
-
-
-def _without_magics(source):
-    """Blank the lines that only IPython understands, keeping line numbers."""
-    lines = source.splitlines()
-    return "\n".join("" if x.startswith(("%", "!")) else x for x in lines)
-
-
-@contextlib.contextmanager
-def _quiet(stderr):
-    """Capture prints and warnings, draw off screen, and close figures afterwards."""
-    os.environ.setdefault("MPLBACKEND", "agg")  # read when a cell imports pyplot
-    with (
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(stderr),
-        warnings.catch_warnings(record=True) as caught,
-    ):
-        warnings.simplefilter("always")
-        # plt.show() of the off-screen backend, not a word from the cell.
-        warnings.filterwarnings("ignore", message=".*non-interactive")
-        try:
-            yield caught
-        finally:
-            if "matplotlib.pyplot" in sys.modules:
-                sys.modules["matplotlib.pyplot"].close("all")
-
-
-@contextlib.contextmanager
-def _time_limit(seconds):
-    in_main = threading.current_thread() is threading.main_thread()
-    if not (hasattr(signal, "setitimer") and in_main):
-        yield
-        return
-
-    def stop(signum, frame):
-        raise CellTimeoutError(f"took more than {seconds:g} seconds")
-
-    previous = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)

@@ -19,6 +19,7 @@ import numpy as np
 from identity_edu.grading.isolation.source import compiled
 
 DPI = 72
+AGG = "matplotlib.backends.backend_agg"
 CUT = "\n... what came after this was dropped: too much output.\n"
 
 # What a kernel of Jupyter does with warnings; the last that fits counts.
@@ -85,8 +86,9 @@ class Shown:
             return
         try:
             for number in pyplot.get_fignums() if self._figures_left > 0 else ():
-                file = io.BytesIO()
-                pyplot.figure(number).savefig(file, format="png", dpi=DPI)
+                file, figure = io.BytesIO(), pyplot.figure(number)
+                figure.set_dpi(DPI)  # print_png draws once, savefig twice
+                sys.modules[AGG].FigureCanvasAgg(figure).print_png(file)
                 data = np.frombuffer(file.getvalue(), np.uint8)
                 if len(data) <= self._figures_left:
                     self._figures_left -= len(data)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from identity_edu.grading.cells import defined_names, exercise_and_role
 from identity_edu.grading.isolation.reading import (
+    UnreadableError,
     key_of,
     marks_of,
     read_submission,
@@ -76,6 +77,8 @@ def merge(task):
     UnreadableError
         If it is no notebook.
     """
+    if task.problem:
+        raise UnreadableError(task.problem)
     handed_in = read_submission(task.submission, task.limits.notebook_mb)
     released = json.loads(task.released)["cells"]
     reference = {key_of(c): source_of(c) for c in json.loads(task.reference)["cells"]}
@@ -89,7 +92,8 @@ def merge(task):
         cells += _cells_for(cell, placed, reference)
         cells += placed.added_after(key_of(cell))
     owners = {name: key for key, found in names.items() for name in found}
-    return Merged(tuple(cells), owners, tuple(placed.repairs))
+    repairs = [task.note] if task.note else []
+    return Merged(tuple(cells), owners, (*repairs, *placed.repairs))
 
 
 def blank(task):

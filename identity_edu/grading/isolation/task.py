@@ -54,6 +54,10 @@ class Task:
     isolation : str
         ``"bubblewrap"`` or ``"rlimits"``.
     limits : Limits
+    problem : str
+        Why nothing could be read, one line for the student; the submission is empty.
+    note : str
+        What was put right when it was collected, one line.
     """
 
     assignment: str
@@ -65,11 +69,13 @@ class Task:
     files: dict[str, bytes] = field(default_factory=dict)
     isolation: str = "bubblewrap"
     limits: Limits = field(default_factory=Limits)
+    problem: str = ""
+    note: str = ""
 
     @property
     def submission_sha256(self) -> str:
-        """Hash of what was handed in."""
-        return hashlib.sha256(self.submission).hexdigest()
+        """Hash of what was handed in, or of the problem with it."""
+        return hashlib.sha256(self.problem.encode() + self.submission).hexdigest()
 
     @property
     def tests_sha256(self) -> str:
