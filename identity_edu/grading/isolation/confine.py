@@ -9,7 +9,8 @@ import sys
 
 from identity_edu.grading.isolation import seccomp
 
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 1, 38, 24
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
+PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 24, 36
 CAPABILITY_VERSION = 0x20080522
 LAST_CAPABILITY = 63
 NAMESPACES = {  # user first: it gives the right to enter the others
@@ -45,6 +46,17 @@ def load_libc():
     libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
     libc.setns.argtypes = [ctypes.c_int, ctypes.c_int]
     return libc
+
+
+def adopt_orphans(libc):
+    """Let grandchildren whose parent ended become children of this process.
+
+    Parameters
+    ----------
+    libc : ctypes.CDLL or None
+    """
+    if libc is not None:
+        libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def enter(libc, pid_fd):
@@ -151,6 +163,8 @@ def drop_rights(libc):
     nothing = (ctypes.c_uint32 * 6)()
     if libc.capset(header, nothing):
         raise OSError(ctypes.get_errno(), "the capabilities cannot be dropped")
+    # Where crashes are piped to a program of the host's, RLIMIT_CORE does not count.
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "no_new_privs cannot be set")
     if platform.machine() not in seccomp.MACHINES:

@@ -16,6 +16,7 @@ import traceback
 from identity_edu import checks
 from identity_edu.grading.isolation import cell, confine, merge, proxies, wire
 from identity_edu.grading.isolation.notebook import (
+    Room,
     cell_dict,
     notebook_dict,
     outputs_of,
@@ -128,8 +129,9 @@ def _examined(task, merged, control):
 def _run_ours(session, merged, limits):
     """Run the student's notebook, then our cells.
 
-    The hidden ones run last, each with the names as they were at its place: what the
-    student's code saw in them can then not be shown by any other cell.
+    The hidden ones run last, each with the names as they were at its place, and those
+    of the hidden ones before: what the student's code saw in them can then not be shown
+    by any other cell.
     """
     namespace, later, ran = {"__name__": "__main__"}, [], {}
     session.run()
@@ -138,17 +140,21 @@ def _run_ours(session, merged, limits):
             later.append((part, dict(namespace)))
         elif part.reference:
             ran[part.key] = _run(session, part, namespace, merged, limits)
+    namespace = {}
     for part, names in later:
-        ran[part.key] = _run(session, part, names, merged, limits)
+        namespace |= names
+        ran[part.key] = _run(session, part, namespace, merged, limits)
     return ran
 
 
 def _outputs(session, merged, ran, limits):
     """Return the outputs of every code cell, by key."""
-    most = limits.output_kb << 10, limits.figure_kb << 10
-    tests = {c.key: ran[c.key][0] for c in merged.cells if c.role == "test"}
-    shown = session.outputs | tests
-    return {key: outputs_of(outputs, *most) for key, outputs in shown.items()}
+    shown = dict(session.outputs)
+    for part in merged.cells:
+        if part.role == "test":
+            room = Room(limits.output_kb << 10, limits.figure_kb << 10)
+            shown[part.key] = outputs_of(ran[part.key][0], room)
+    return shown
 
 
 def _results(merged, ran):
@@ -166,7 +172,9 @@ def _run(session, part, namespace, merged, limits):
     try:
         unfit = proxies.bind(session, part.key, namespace, merged.names)
     except StudentEndedError as ended:
-        return _stopped(ended)
+        if part.role == "test":
+            return _stopped(ended)
+        unfit = {}  # a given cell: the tests need what it defines
     seconds, name = SECONDS_FOR_A_TEST, f"<{part.key}>"
     value, error = cell.run(part.reference, namespace, shown, seconds, name)
     if isinstance(error, IsolationError):  # no fault of the student's
@@ -180,13 +188,15 @@ def _run(session, part, namespace, merged, limits):
 
 
 def _stopped(error):
-    return [["error", type(error).__name__, str(error)]], None, error
+    is_ended = isinstance(error, StudentEndedError)
+    name = "Stopped" if is_ended else type(error).__name__
+    return [["error", name, str(error)]], None, error
 
 
 def _why_undefined(session, merged, name):
     """Say which of the student's cells should have defined a name, and did not."""
     key = merged.names[name]
-    shown = outputs_of(session.outputs.get(key), 1000, 0)
+    shown = session.outputs.get(key, [])
     errors = [output for output in shown if output["output_type"] == "error"]
     if not errors:
         return f"`{name}` is not defined."
@@ -206,6 +216,7 @@ def _limited(session, results):
     found = [f"`{key}`: {why.reason}" for key, why in session.skipped.items()]
     found += [f"`{key}`: {HITS[limit]}" for key, limit in session.hit.items()]
     found += [f"`{r.grade_id}`: {r.reason}" for r in results if r.limit]
+    found += session.between
     return found
 
 

@@ -51,7 +51,7 @@ class Launcher:
             stdin=theirs,
             stdout=subprocess.DEVNULL,
             stderr=self._errors,
-            env=ENVIRONMENT | fonts,
+            env=ENVIRONMENT | fonts | {"TMPDIR": tempfile.gettempdir()},
             start_new_session=True,
             pass_fds=[read],
         )

@@ -43,6 +43,7 @@ def main(life):
     sys.argv = sys.orig_argv = ["notebook"]
     platform._uname_cache = None  # it holds this machine's name
     libc = confine.load_libc()
+    confine.adopt_orphans(libc)  # a container's first process may not bury them
     gc.collect()
     gc.freeze()
     while True:

@@ -144,7 +144,7 @@ class _Placed:
         self._released, self._reference, self._anchor = released, reference, None
         self._parts = {}  # key of an answer: [(is it the answer, cell), ...]
         self._seen, self._n_added = Counter(), 0
-        self.repairs = []
+        self.repairs, self.has_strange_text = [], False
 
     def add(self, entry):
         key = next((k for k in _claims(entry) if k in self._released), None)
@@ -174,6 +174,11 @@ class _Placed:
             self._parts.setdefault(key, [])[:0] = [(True, entry) for entry in found]
             how = "a cell without its id was taken for it" if found else "put back"
             self.repairs.append(f"`{key}` was missing: {how}")
+
+        parts = [part for some in self._parts.values() for part in some]
+        self.has_strange_text = any(
+            not is_answer and entry["cell_type"] != "code" for is_answer, entry in parts
+        )
 
     def answers(self, key):
         """Return the parts of an answer and what was added between and after them."""
@@ -233,7 +238,9 @@ def _cells_for(cell, placed, reference):
         )
     if not n_parts and role != "free":
         kind = cell["cell_type"]
-        made.insert(0, MergedCell(key, kind, "", role, marks, is_unchanged=True))
+        is_lost = placed.has_strange_text  # a person looks whether that is it
+        empty = MergedCell(key, kind, "", role, marks, is_unchanged=not is_lost)
+        made.insert(0, empty)
     return made
 
 

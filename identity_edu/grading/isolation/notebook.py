@@ -7,6 +7,7 @@ but text, and figures that are pictures.
 import base64
 import re
 import struct
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,7 +19,15 @@ TAG = re.compile(r"<(?=[A-Za-z/!?])")  # where HTML would begin
 LINK = re.compile(r"\](?=[(\[:])")  # and a link or a picture from elsewhere
 
 
-def outputs_of(shown, max_text, max_figures):
+@dataclass
+class Room:
+    """How many bytes of text and of figures still fit."""
+
+    text: int
+    figures: int
+
+
+def outputs_of(shown, room):
     """Turn what a student process says that a cell showed into a notebook's outputs.
 
     Parameters
@@ -26,8 +35,8 @@ def outputs_of(shown, max_text, max_figures):
     shown : object
         Anything; what is not of the form that `identity_edu.grading.isolation.cell`
         makes is left out.
-    max_text, max_figures : int
-        Bytes.
+    room : Room
+        What is kept is taken from it.
 
     Returns
     -------
@@ -38,12 +47,12 @@ def outputs_of(shown, max_text, max_figures):
         kind, *rest = entry if type(entry) is list and entry else [None]
         if type(kind) is not str:
             continue
-        if kind == "figure" and len(rest) == 1 and _is_png(rest[0], max_figures):
-            max_figures -= len(rest[0])
+        if kind == "figure" and len(rest) == 1 and _is_png(rest[0], room.figures):
+            room.figures -= len(rest[0])
             made.append(_figure(rest[0]))
         elif all(type(text) is str for text in rest) and sum(map(len, rest)):
-            texts = [_printable(text)[: max(max_text, 0)] for text in rest]
-            max_text -= sum(map(len, texts))
+            texts = [_printable(text[: max(room.text, 0)]) for text in rest]
+            room.text -= sum(map(len, texts))
             made += _text_output(kind, texts)
     return made
 

@@ -87,8 +87,9 @@ class Sandbox:
 
     def _await_holder(self):
         # The mounts are in place once the program inside runs: it echoes a line.
-        self._process.stdin.write(b"\n")
-        self._process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # then it says why it ended
+            self._process.stdin.write(b"\n")
+            self._process.stdin.flush()
         if not select.select([self._process.stdout], [], [], SECONDS_TO_START)[0]:
             raise OSError(f"it did not start within {SECONDS_TO_START:g} seconds")
         if self._process.stdout.read(1) != b"\n":
@@ -178,9 +179,11 @@ def _bubblewrap_problem():
 
 
 def _environment():
-    """List the folders of Python and of the package, outer ones once."""
+    """List the folders of Python's libraries and of the package."""
     package = Path(identity_edu.__file__).resolve().parent
-    wanted = {Path(p).resolve() for p in (sys.prefix, sys.base_prefix)} | {package}
+    prefixes = {Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)}
+    libraries = {(p / name).resolve() for p in prefixes for name in ("lib", "lib64")}
+    wanted = {path for path in libraries if path.is_dir()} | {package}
     return [
         str(path)
         for path in sorted(wanted)

@@ -73,6 +73,13 @@ DENIED = {
     "removexattr": (197, 14),
     "lremovexattr": (198, 15),
     "fremovexattr": (199, 16),
+    # what the limits count for the user, the host's programs included, or not at all
+    "flock": (73, 32),
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "fanotify_init": (300, 262),
+    # what the process has given up, and would get back
+    "prctl": (157, 167),
     # keys, and corners of the kernel that have leaked before
     "add_key": (248, 217),
     "request_key": (249, 218),

@@ -17,12 +17,14 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from identity_edu.grading.isolation import wire
+from identity_edu.grading.isolation.notebook import Room, outputs_of
 from identity_edu.grading.isolation.sandbox import SCRATCH, Sandbox
 from identity_edu.grading.isolation.task import STUDENT, IsolationError
 
 GRACE_SECONDS = 2.0  # between the limit that Python holds and the one that kills
 SECONDS_TO_START = 20.0
 MAX_STARTS = 30
+MAX_TEXT, MAX_FIGURES = 4 << 20, 32 << 20  # of all cells together
 HITS = {
     "cell time": "the cell ran out of time",
     "memory": "the cell used more memory than it may",
@@ -70,9 +72,11 @@ class Session:
     Attributes
     ----------
     outputs : dict
-        What each cell showed, by key; unchecked.
+        What each cell showed, by key, as a notebook has it.
     hit : dict
         The limit, a key of `HITS`, by the key of the cell that hit it.
+    between : list of str
+        What ended the process between two cells: the doing of an earlier one.
     filter_problem : str
         Why system calls are not filtered; empty where they are.
     """
@@ -83,7 +87,8 @@ class Session:
         self._stack, self._channel, self._pid = contextlib.ExitStack(), None, 0
         self._n_starts, self._skipped, self._given_up = 0, {}, None
         self.outputs = {}
-        self.hit = {}
+        self.hit, self.between = {}, []
+        self._room = Room(MAX_TEXT, MAX_FIGURES)
         self.filter_problem = ""
 
     def __enter__(self):
@@ -129,13 +134,16 @@ class Session:
             what belongs to it.
         """
         request, seconds = ["names", key, names], self._task.limits.call_seconds
-        try:
-            found = self._ask(request, seconds)
-        except StudentEndedError:  # an earlier cell's doing; a fresh process may know
-            found = self._ask(request, seconds)
-        if type(found) is not dict:
-            raise self._broken("sent what is not an answer")
-        return found
+        for _ in range(2):  # what fails is an earlier cell's doing: ask a fresh process
+            try:
+                found = self._ask(request, seconds)
+                if type(found) is dict:
+                    return found
+                ended = self._broken("sent what is not an answer")
+            except StudentEndedError as error:
+                ended = error
+            self.between.append(ended.reason)
+        raise ended
 
     def call(self, key, name, args, kwargs, *, give_back):
         """Call a function of the student's.
@@ -175,15 +183,19 @@ class Session:
             if not source:
                 raise
             self._skipped[step.key] = ended
-            shown = ["error", "ProcessEnded", ended.reason]
-            self.outputs.setdefault(step.key, [shown])
+            self._keep(step.key, [["error", "Stopped", ended.reason]])
             return False
         is_one = type(reply) is list and len(reply) == 3
         _, shown, limit = reply if is_one else ("", [], "")
-        self.outputs.setdefault(step.key, shown)
+        self._keep(step.key, shown)
         if type(limit) is str and limit in HITS:
             self.hit.setdefault(step.key, limit)
         return True
+
+    def _keep(self, key, shown):
+        """Keep what a cell showed, the first time that it ran."""
+        if key not in self.outputs:
+            self.outputs[key] = outputs_of(shown, self._room)
 
     def _ask(self, request, seconds):
         """Send a request and wait for its answer."""

@@ -11,6 +11,7 @@ INLINE = re.compile(r"^([ \t]*)%matplotlib[ \t]+inline\b.*", re.M)
 COMMAND = re.compile(
     r"^[ \t]*(%%?[A-Za-z].*|[!?].*|\w+ *= *[!%].*|[\w.]+\?\??[ \t]*$)", re.M
 )
+INDENT = re.compile(r"(?:[ \t]*\n)*([ \t]+)(?=\S)")
 FUTURE = __future__._Feature
 SPACE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER}
 
@@ -61,6 +62,8 @@ def _parsed(source, name):
         return ast.parse(source, name), source
     except SyntaxError:
         source = INLINE.sub(r"\1pass", source)
+        if indent := INDENT.match(source):  # IPython shifts such a cell to the left
+            source = re.sub(f"^{indent[1]}", "", source, flags=re.M)
         if found := COMMAND.search(source):
             raise UnavailableError(
                 f"`{found[0].strip()[:60]}` is a command of Jupyter's; grading runs "

@@ -74,6 +74,7 @@ class Notebook:
             By name: ``["function"]``, ``["value", it]``, or ``["unfit", why]``.
         """
         self._go_back(key)
+        cell.Shown(0, 0).figures()  # closed between cells, as Jupyter does
         return {n: _described(self._names[n]) for n in names if n in self._names}
 
     def call(self, where, args, kwargs, errors, give_back):
