@@ -28,7 +28,7 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 OTHER_SYSTEM = ("/etc/ld.so.cache", "/etc/localtime", "/nix/store")
 DEVICES = ("null", "zero", "full", "random", "urandom")
 SCRATCH = "/scratch"
-SECONDS_TO_START = 20.0
+SECONDS_TO_START = 60.0  # a loaded machine
 
 
 class Sandbox:

@@ -22,7 +22,7 @@ from identity_edu.grading.isolation.sandbox import SCRATCH, Sandbox
 from identity_edu.grading.isolation.task import STUDENT, IsolationError
 
 GRACE_SECONDS = 2.0  # between the limit that Python holds and the one that kills
-SECONDS_TO_START = 20.0
+SECONDS_TO_START = 60.0  # a loaded machine
 MAX_STARTS = 30
 MAX_TEXT, MAX_FIGURES = 4 << 20, 32 << 20  # of all cells together
 HITS = {
