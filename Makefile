@@ -41,8 +41,8 @@ lock: $(STAMP) ## write requirements.txt anew, with the newest versions that fit
 	sed '/^#/!d' requirements.txt | cat - requirements.new > requirements.lock
 	mv requirements.lock requirements.txt && rm requirements.new
 
-clean: ## remove what was built; .venv stays
-	rm -rf _build .grading .pytest_cache .ruff_cache .hypothesis build *.egg-info
+clean: ## remove what was built; .venv stays, and .grading/ with its marks
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis build *.egg-info
 
 # The mark is set before the first package and taken away after the last, so that an
 # interrupted installation is recognised and made anew instead of trusted.

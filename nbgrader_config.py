@@ -47,9 +47,9 @@ c.ClearSolutions.text_stub = "Write your answer here."
 
 # The stock pages print the hidden tests. These hide them, and need no network.
 c.GenerateFeedback.preprocessors = [
-    "identity_edu.grading.feedback.HideTests",
+    "identity_edu.grading.discreet.HideTests",
     "nbgrader.preprocessors.ClearHiddenTests",
     "nbgrader.preprocessors.GetGrades",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
-c.GenerateFeedback.exporter_class = "identity_edu.grading.feedback.OfflineHTML"
+c.GenerateFeedback.exporter_class = "identity_edu.grading.discreet.OfflineHTML"

@@ -73,6 +73,24 @@ def test_doctor_succeeds_without_the_grader_but_says_so(monkeypatch):
     assert "All that the course needs" not in result.output
 
 
+def test_doctor_says_what_keeps_students_code_from_being_isolated(monkeypatch):
+    where = "identity_edu.grading.isolation.sandbox.isolation_problem"
+    monkeypatch.setattr(where, lambda level: f"{level} failed: install it.")
+    result = run("doctor")
+    assert result.exit_code == 0
+    assert "bubblewrap    none (only grading needs it)" in result.output
+    assert "- bubblewrap failed: install it." in result.output
+
+
+@pytest.mark.parametrize("command", ["grade", "regrade", "release"])
+def test_a_students_copy_says_that_grading_is_not_in_it(command, monkeypatch):
+    monkeypatch.setitem(sys.modules, "identity_edu.grading", None)
+    monkeypatch.setitem(sys.modules, "identity_edu.grading.course", None)
+    result = run(command, "05_near_identity_factors")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("grading is the instructor's part")
+
+
 def test_doctor_warns_of_blas_kernels_fixed_by_the_environment(monkeypatch):
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
     assert "unset it" not in run("doctor").output

@@ -25,7 +25,7 @@ from identity_edu.grading.discreet import (
 from identity_edu.grading.feedback import cell_text, table, write_feedback
 from identity_edu.grading.gradebook import open_gradebook
 from identity_edu.grading.isolation.task import Result, TestResult
-from identity_edu.grading.page import Mark, page
+from identity_edu.grading.page import MOST_COLOURED, Mark, page
 
 NAMES = assignment_names(ROOT)
 NAME = "01_x"
@@ -205,6 +205,9 @@ def test_the_same_result_gives_the_same_bytes_and_no_other_file(course):
         ("=HYPERLINK(1)", "'=HYPERLINK(1)"),
         ("\t+1", "'+1"),
         ("-1\n@x", "'-1 @x"),
+        ("2, -1; x; =1", "2, -1; x;' =1"),
+        ('x;"+1', "x;'\"+1"),
+        ("\uff1d1", "'\uff1d1"),
         ("a\x1b[31mb\u202e /home/ann/lib/x.py", "ab .../x.py"),
     ],
 )
@@ -268,6 +271,14 @@ def test_code_is_coloured_and_reads_as_it_was_typed():
     assert '<span class="k">def</span>' in markup
     assert '<span class="c"># why?</span>' in markup
     assert html.unescape(re.sub("<[^>]*>", "", markup)).count(source) == 1
+
+
+def test_code_that_takes_the_lexer_long_is_shown_without_colours():
+    long = page_of(cell("mine", " \n" * 9_000 + "x = 12345"))
+    assert "x = 12345" in long
+    source = "x = 'a'\n" * 300
+    many = page_of(*[cell(f"c{n}", f"{source}# {n}") for n in range(20)])
+    assert many.count('<span class="c">') == MOST_COLOURED // len(f"{source}# 1")
 
 
 # What a page does not say

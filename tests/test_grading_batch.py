@@ -5,6 +5,7 @@ import fcntl
 import io
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,10 +24,11 @@ from identity_edu import cli
 from identity_edu.cli.counts import Lines, counting
 from identity_edu.grading.batch import Tally, grade_assignment, results_of
 from identity_edu.grading.course import GradingError
+from identity_edu.grading.exam import read_exam
 from identity_edu.grading.gradebook import open_gradebook
 from identity_edu.grading.handback import hand_back
 from identity_edu.grading.isolation.task import IsolationError
-from identity_edu.grading.marking import Options
+from identity_edu.grading.marking import Options, _graded
 from identity_edu.grading.pool import AHEAD, in_parallel
 from identity_edu.grading.register import Register
 from identity_edu.grading.store import DamagedResultError, read_result, read_summary
@@ -120,6 +122,25 @@ def test_an_error_of_the_grader_is_a_failure_of_one_submission(course, monkeypat
     graded = grade_assignment(course, NAME)
     assert [r.reason for r in graded.failed] == ["ConnectionError the worker is gone"]
     assert set(totals(graded)) == {"ada", "cleo"}
+
+
+def test_what_a_student_has_a_part_in_reaches_no_terminal_as_it_is(course, monkeypatch):
+    class Raises(FakeGrader):
+        def __call__(self, task):
+            raise ConnectionError("gone\n\x1b]0;title\x07 \u202e")
+
+    use(Raises(), monkeypatch)
+    hand_in(course, "ada", "1 2 -")
+    (failed,) = grade_assignment(course, NAME).failed
+    assert failed.reason == "ConnectionError gone ]0;title"
+
+
+def test_nothing_begins_once_grading_is_being_stopped(course):
+    stopping, called = threading.Event(), []
+    stopping.set()
+    one = Submission("ada", hand_in(course, "ada", "1 2 -"))
+    result = _graded(read_exam(course, NAME), one, called.append, stopping)
+    assert (result.verdict, called) == ("failed", [])
 
 
 def test_a_file_that_the_grader_may_not_read_costs_nobody_points(
@@ -219,8 +240,42 @@ def test_a_damaged_result_file_is_reported_and_made_anew(course, fake, damage):
         read_summary(path.parents[1], "ada", path.stem)
     graded = grade_assignment(course, NAME)
     assert len(fake.students) == 2
-    assert "It is made anew." in graded.notes[0]
+    assert "It counts as absent." in graded.notes[0]
     assert path.read_text() == whole
+
+
+def test_a_damaged_notebook_in_a_result_file_is_named_in_one_line(course, fake):
+    hand_in(course, "ada", "1 2 -")
+    grade_assignment(course, NAME)
+    (path,) = (course / ".grading/results" / NAME / "ada").iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100] + b"?" * 50 + whole[-50:])
+    done = run(course)
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[-1].endswith("Remove it, and grade again.")
+    path.unlink()
+    assert run(course).exit_code == 0
+    assert path.read_bytes() == whole
+
+
+def test_a_mark_outlives_its_result_file_and_other_tests(course, fake):
+    hand_in(course, "ada", "0 2 -")
+    grade_assignment(course, NAME)
+    shutil.rmtree(course / ".grading" / "results")
+    solution = course / "solutions" / NAME / f"{NAME}.ipynb"
+    solution.write_text(solution.read_text("utf-8") + "\n", "utf-8")
+    fake.extra = 1.0
+    graded = grade_assignment(course, NAME)
+    assert totals(graded) == {"ada": 2.0}
+    assert (graded.outdated, graded.changed) == (["ada"], [])
+    forced = grade_assignment(course, NAME, options=Options(is_forced=True))
+    assert totals(forced) == {"ada": 3.0}
+
+
+def test_no_transaction_is_open_while_students_code_runs(course, fake):
+    with open_gradebook(course) as gradebook:
+        assert Register(gradebook, course, NAME).recorded() == {}
+        assert not gradebook.db().in_transaction()
 
 
 def test_a_result_file_is_json_and_gives_back_what_was_written(course, fake):
@@ -375,7 +430,7 @@ def test_the_command_grades_counts_and_writes_a_table(course, fake):
     hand_in(course, "ben", "0 2 0")
     done = run(course, "--workers", "1")
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("isolation: bubblewrap\n")
+    assert done.stdout.startswith("isolation: bubblewrap\nsecret: ")
     assert "2 handed in, 0 recorded before, 2 to grade" in done.stderr
     assert "graded 2" in done.stderr.splitlines()[-1]
     with (course / ".grading" / f"{NAME}.csv").open(encoding="utf-8") as file:

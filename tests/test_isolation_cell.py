@@ -681,20 +681,51 @@ def test_text_has_no_escapes():
     assert made[0]["text"] == "a\ufffd[2J\ufffd\ufffd\n\tb"
 
 
+def room():
+    return notebook.Room(10**6, 0)
+
+
 def test_markdown_of_a_student_has_no_html():
     made = notebook.cell_dict(
-        MergedCell("why", "markdown", "a <b> <script>x", "text answer", {}), []
+        MergedCell("why", "markdown", "a <b> <script>x", "text answer", {}), [], room()
     )
     assert made["source"] == "a < b> < script>x"
     theirs = MergedCell("a", "raw", "<i>", "added", {})
-    assert notebook.cell_dict(theirs, [])["cell_type"] == "markdown"
+    assert notebook.cell_dict(theirs, [], room())["cell_type"] == "markdown"
     ours = MergedCell("t", "markdown", "<b>", "locked", {})
-    assert notebook.cell_dict(ours, [])["source"] == "<b>"
+    assert notebook.cell_dict(ours, [], room())["source"] == "<b>"
+
+
+def test_texts_are_cut_together_as_well():
+    part, small = (
+        MergedCell("a", "markdown", "*a" * 40, "added", {}),
+        notebook.Room(99, 0),
+    )
+    shown = [notebook.cell_dict(part, [], small)["source"] for _ in range(3)]
+    assert shown[0] == "*a" * 40
+    assert shown[1].startswith("*a" * 9 + "*\n...")
+    assert shown[2] == "\n... and 80 more characters"
+
+
+@pytest.mark.parametrize("kind", ["code", "markdown"])
+def test_a_giant_cell_is_cut_where_people_read_it(kind):
+    part = MergedCell("a", kind, "x" * 20_000, "added", {})
+    made = notebook.cell_dict(part, [], room())["source"]
+    assert made == "x" * notebook.MAX_SHOWN + "\n... and 10,000 more characters"
+
+
+def test_no_blank_line_has_spaces_which_would_take_a_lexer_minutes():
+    code = "def f():\n" + " \n\t\n" * 10 + "    return 1 \r\n"
+    part = MergedCell("a", "code", code, "answer", {})
+    shown = "def f():\n" + "\n" * 20 + "    return 1\n"
+    assert notebook.cell_dict(part, [], room())["source"] == shown
+    released = MergedCell("a", "code", "a = 1 ", "answer", {}, is_unchanged=True)
+    assert notebook.cell_dict(released, [], room())["source"] == "a = 1 "
 
 
 def test_a_test_cell_is_the_references():
     part = MergedCell("t", "code", "# unseen", "test", MARKS, "assert f()")
-    made = notebook.cell_dict(part, [])
+    made = notebook.cell_dict(part, [], room())
     assert made["source"] == "assert f()"
     assert made["metadata"] == {"nbgrader": MARKS}
 

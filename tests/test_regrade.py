@@ -1,6 +1,7 @@
 """Grading again shows who would change by how much, and touches nothing before."""
 
 import csv
+import shutil
 
 import pytest
 from courses import NAME, FakeGrader, copy_course, give_by_hand, grades, hand_in, use
@@ -106,6 +107,14 @@ def test_a_newer_version_is_left_to_grading(course):
     assert totals(course)["ada"] == 1.0
 
 
+def test_who_is_not_in_the_folder_keeps_the_mark_and_is_named(course):
+    shutil.rmtree(course / ".grading" / "submitted" / "ada")
+    done = run(course, "--apply")
+    assert done.exit_code == 0
+    assert "not in this folder, and left as marked: ada" in done.stderr
+    assert totals(course) == {"ada": 1.0, "ben": 1.5, "cleo": 2.5}
+
+
 def test_where_the_grader_fails_the_mark_stays(course, monkeypatch):
     class Fails(FakeGrader):
         extra = 0.5
@@ -135,12 +144,12 @@ def test_the_command_shows_the_largest_change_first_and_writes_a_table(course):
     done = run(course, "--diff")
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
-    assert lines[1:4] == [
+    assert lines[2:5] == [
         "ben: +0.5  one-check 0 -> 0.5",
         "cleo: +0.5  one-check 0 -> 0.5",
         "ada: +0  one-check 0 -> 0.5 (1 by hand stays)",
     ]
-    assert lines[4].startswith("3 of 3 would change; ")
+    assert lines[5].startswith("3 of 3 would change; ")
     with (course / ".grading" / f"{NAME}-regrade.csv").open(encoding="utf-8") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
     assert (rows["ben"]["before"], rows["ben"]["after"]) == ("0.0", "0.5")

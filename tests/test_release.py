@@ -22,7 +22,7 @@ from identity_edu.cli import app
 from identity_edu.grading.bundle import bundle_files, write_bundle
 from identity_edu.grading.cells import read_cells, split_at_markers
 from identity_edu.grading.course import CONFIG, GradingError, assignment_names
-from identity_edu.grading.gradebook import open_gradebook
+from identity_edu.grading.gradebook import one_writer, open_gradebook
 from identity_edu.grading.release import drift, release
 from identity_edu.grading.wheel import student_wheel, zip_bytes
 
@@ -55,6 +55,13 @@ def notebook_of(course, folder="exercises"):
 
 
 # The exercise
+
+
+def test_nothing_is_released_while_somebody_grades(course):
+    before = notebook_of(course).stat()
+    with one_writer(course), pytest.raises(GradingError, match="is grading here"):
+        release(course, NAME, gradebook=True)
+    assert notebook_of(course).stat() == before
 
 
 def test_drift_names_the_files_that_were_edited_by_hand(course):

@@ -40,6 +40,8 @@ def test_who_handed_in_another_assignment_has_nothing_for_this_one(tmp_path):
     (tmp_path / "cleo").mkdir()
     put(tmp_path, "readme.txt")
     put(tmp_path, ".hidden/x.ipynb")
+    put(tmp_path, "dora/.DS_Store")
+    put(tmp_path, f"__MACOSX/dora/._{NAME}.ipynb")
     assert found(tmp_path) == {}
 
 
@@ -129,6 +131,25 @@ def test_a_file_that_turns_into_a_link_is_not_followed(tmp_path):
     path.symlink_to(put(tmp_path, "secret.txt", "the solutions"))
     with pytest.raises(OSError, match="symbolic links"):
         one.read()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes in folders")
+@pytest.mark.parametrize("make", [make_pipe, make_folder])
+def test_a_file_that_turns_into_another_kind_stops_nobody_else(tmp_path, make):
+    path = put(tmp_path, "ada.ipynb", "mine")
+    one = found(tmp_path)["ada"]
+    path.unlink()
+    make(path, None)
+    with pytest.raises(OSError, match=r"no longer a file|Is a directory"):
+        one.sha256()
+
+
+def test_the_folder_of_an_assignment_is_no_student(tmp_path):
+    put(tmp_path, f"{NAME}/ada.ipynb")
+    result = find_submissions(tmp_path, NAME, {NAME, OTHER})
+    assert result.submissions == []
+    assert result.refused[0].startswith(f"{NAME} is an assignment, no student")
+    assert list(found(tmp_path / NAME)) == ["ada"]
 
 
 def test_a_giant_is_not_read(tmp_path, monkeypatch):

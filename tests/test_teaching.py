@@ -65,6 +65,13 @@ def test_every_make_target_exists():
     assert named <= targets
 
 
+def test_cleaning_up_takes_no_marks():
+    command = ["make", "--dry-run", "clean"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "_build" in done.stdout
+    assert ".grading" not in done.stdout
+
+
 def test_every_module_that_is_run_exists():
     modules = re.findall(r"-m (identity_edu[\w.]*)", PAGE)
     assert modules
@@ -80,7 +87,7 @@ def test_variables_have_the_names_that_are_read():
 
 def test_the_page_explains_every_option_of_grade():
     table = set(re.findall(r"^\| `(--[a-z-]+)", PAGE, re.MULTILINE))
-    opposites = {"--feedback"}
+    opposites = {"--feedback", "--no-per-student"}
     assert table | opposites == options_of("grade")
 
 

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shutil
 import sys
 from dataclasses import dataclass
 from importlib import metadata
@@ -66,7 +65,7 @@ def optional_parts() -> list[Part]:
         *_blas_variables(),
         _package("jupyter-book"),
         _package("nbgrader"),
-        Part("bubblewrap", shutil.which("bwrap") or "none (only grading needs it)"),
+        _bubblewrap(),
         Part("GPU", gpu_status()),
     ]
 
@@ -82,6 +81,16 @@ def _package(name: str, is_essential: bool = False) -> Part:
     except metadata.PackageNotFoundError:
         advice = f"{name} is absent: {INSTALL}"
         return Part(name, ABSENT, advice, is_essential)
+
+
+def _bubblewrap() -> Part:
+    try:
+        from identity_edu.grading.isolation.sandbox import isolation_problem
+    except ModuleNotFoundError:  # a student's copy
+        return Part("bubblewrap", "not needed (only grading is isolated)")
+    problem = isolation_problem("bubblewrap")
+    state = "none (only grading needs it)" if problem else "works"
+    return Part("bubblewrap", state, problem)
 
 
 def _numpy() -> Part:

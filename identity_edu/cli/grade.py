@@ -111,7 +111,7 @@ def names_of(students: str | None) -> list[str] | None:
 
 
 def options_told(root, **chosen):
-    """Return how to grade, and print the isolation that will be in force.
+    """Return how to grade, and print the isolation and the secret in force.
 
     Parameters
     ----------
@@ -125,10 +125,12 @@ def options_told(root, **chosen):
     identity_edu.grading.marking.Options
     """
     from identity_edu.grading.plugin import options_of
+    from identity_edu.grading.secret import course_secret, fingerprint
 
     options = options_of(root, **chosen)
     where = f", on {options.scheduler}" if options.scheduler else ""
     typer.echo(f"isolation: {options.isolation}{where}")
+    typer.echo(f"secret: {fingerprint(course_secret())}")
     return options
 
 
@@ -145,10 +147,11 @@ def errors_told():
         from identity_edu.grading.isolation.task import IsolationError
         from identity_edu.train.files import RunError
     except ModuleNotFoundError as error:
-        typer.echo(
-            f"grading needs {error.name}: python -m pip install 'identity_edu[grade]'",
-            err=True,
-        )
+        if error.name.startswith("identity_edu"):  # a student's copy
+            needs = "is the instructor's part; this copy of identity_edu has none of it"
+        else:
+            needs = f"needs {error.name}: python -m pip install 'identity_edu[grade]'"
+        typer.echo(f"grading {needs}", err=True)
         raise typer.Exit(1) from error
     try:
         with _stopped_by_terminate():

@@ -88,6 +88,9 @@ def _tell(regraded, table):
     typer.echo(f"{len(changes)} of {n_all} {verb}; the table is {table}")
     for result in regraded.failed:
         typer.echo(f"{result.student} is not graded: {result.reason}", err=True)
+    if regraded.absent:
+        names = ", ".join(regraded.absent)
+        typer.echo(f"not in this folder, and left as marked: {names}", err=True)
     if regraded.newer:
         names = ", ".join(regraded.newer)
         typer.echo(f"handed in anew since: {names}; see identity-edu grade", err=True)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from identity_edu.grading.course import assignment_names
+from identity_edu.grading.course import GradingError, assignment_names
 from identity_edu.grading.exam import read_exam
 from identity_edu.grading.gradebook import one_writer, open_gradebook
 from identity_edu.grading.isolation.task import Result
@@ -78,7 +78,7 @@ class Graded:
         Students whose mark was made with other tests, and was left as it is.
     notes : list of str
         A line for each folder that is no student's and each result file that was
-        damaged and is made anew.
+        damaged.
     is_complete : bool
         Whether all that was handed in is recorded.
     """
@@ -174,12 +174,20 @@ def results_of(
     Yields
     ------
     Result
+
+    Raises
+    ------
+    GradingError
+        If the notebook in a result file is damaged.
     """
     folder = results_folder(root, graded.assignment)
     for student in students:
         if student in graded.results:
             sha256 = graded.results[student].submission_sha256
-            yield read_result(folder, student, sha256)
+            try:
+                yield read_result(folder, student, sha256)
+            except DamagedResultError as error:
+                raise GradingError(f"{error} Remove it, and grade again.") from error
 
 
 def known_assignments(root: Path) -> set[str]:
@@ -236,7 +244,7 @@ class _Batch:
             try:
                 yield submission, read_result(self.folder, submission.student, sha256)
             except DamagedResultError as error:
-                self.plan.notes.append(f"{error} It is made anew.")
+                self.plan.notes.append(f"{error} It counts as absent.")
                 self.plan.to_grade.append(submission)
 
     def _record(self, results):

@@ -7,7 +7,7 @@ solutions/ or tests/; the same course gives the same bytes.
 from pathlib import Path
 
 from identity_edu.grading.cells import first_heading, read_cells
-from identity_edu.grading.course import GradingError
+from identity_edu.grading.course import GradingError, released_files
 from identity_edu.grading.wheel import student_wheel, zip_bytes
 from identity_edu.train.files import write_atomically
 
@@ -144,19 +144,10 @@ def bundle_files(root: Path, assignment: str) -> dict[str, bytes]:
         "ready.py": READY.replace("{name}", assignment),
     }
     ours = {name: text.encode() for name, text in texts.items()} | {wheel: content}
-    theirs = {
-        path.relative_to(released).as_posix(): path.read_bytes()
-        for path in sorted(released.rglob("*"))
-        if path.is_file() and not _is_left_over(path.relative_to(released))
-    }
+    theirs = released_files(released)
     for name in theirs:
         _check(name, theirs[name], ours)
     return {f"{assignment}/{name}": data for name, data in (ours | theirs).items()}
-
-
-def _is_left_over(path):
-    """Tell what Jupyter and Python leave behind from what was released."""
-    return any(part.startswith((".", "__pycache__")) for part in path.parts)
 
 
 def _check(name, data, ours):

@@ -69,6 +69,28 @@ def assignment_names(root: Path) -> list[str]:
     return sorted({path.stem for path in found if path.stem == path.parent.name})
 
 
+def released_files(folder: Path) -> dict[str, bytes]:
+    """Read what students get, not what running it has left there.
+
+    Parameters
+    ----------
+    folder : Path
+        ``exercises/NN_slug``.
+
+    Returns
+    -------
+    dict
+        Content by path in the folder.
+    """
+    paths = {path.relative_to(folder): path for path in sorted(folder.rglob("*"))}
+    return {
+        name.as_posix(): path.read_bytes()
+        for name, path in paths.items()
+        if path.is_file()
+        and not any(part.startswith((".", "__pycache__")) for part in name.parts)
+    }
+
+
 def convert(
     converter: type[BaseConverter],
     root: Path,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from identity_edu.grading.course import GradingError
+from identity_edu.grading.course import GradingError, released_files
 from identity_edu.grading.isolation.task import Task
 from identity_edu.grading.secret import course_secret, student_secret
 
@@ -100,11 +100,13 @@ def read_exam(
     if is_per_student:
         student_secret(secret, "anyone")  # refuses here, not once for each student
     released = root / "exercises" / assignment
+    files = released_files(released)
+    files.pop(name, None)
     return Exam(
         assignment,
         _text(root / "solutions" / assignment / name, "write it first"),
         _text(released / name, f"identity-edu release {assignment} makes it"),
-        _files(released, name),
+        files,
         secret,
         is_per_student,
         isolation,
@@ -116,15 +118,3 @@ def _text(path, advice):
         return path.read_text("utf-8")
     except (FileNotFoundError, NotADirectoryError):
         raise GradingError(f"{path} is required, and missing: {advice}.") from None
-
-
-def _files(folder, notebook):
-    """Read the other files that students got, not what running them left there."""
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    names = {path.relative_to(folder): path.read_bytes() for path in paths}
-    names.pop(Path(notebook), None)
-    return {
-        name.as_posix(): content
-        for name, content in names.items()
-        if not any(part.startswith((".", "__pycache__")) for part in name.parts)
-    }

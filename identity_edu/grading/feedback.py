@@ -6,6 +6,7 @@ Points are those of the tests, unless a person gave others in the gradebook.
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,14 +21,15 @@ from nbgrader.api import (
 )
 from sqlalchemy import or_
 
-from identity_edu.grading.discreet import HideTests, OfflineHTML, plain
+from identity_edu.grading.discreet import plain
 from identity_edu.grading.gradebook import open_gradebook
 from identity_edu.grading.isolation.task import Result
 from identity_edu.grading.page import Mark, page, total
 from identity_edu.train.files import write_atomically
 
-__all__ = ["HideTests", "OfflineHTML", "write_feedback"]
-
+FORMULA = re.compile(  # some spreadsheets begin a cell at ; and know wide signs
+    r"(^|;)(?=[\s\"']*[=+\-@\uff1d\uff0b\uff0d\uff20])"
+)
 BY_HAND = "these points were given by a person."
 
 
@@ -93,20 +95,19 @@ def table(marks: Iterable[Mark], comments: dict[str, str], penalty: float = 0.0)
         A row a question, then one a comment, the penalty if there is one, the total.
         Points that await a person are an empty field.
     """
-    marks, text = list(marks), io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["question", "points", "max", "reason", "limit", "comment"])
+    marks = list(marks)
+    rows = [["question", "points", "max", "reason", "limit", "comment"]]
     for m in marks:
         points = "" if m.points is None else f"{m.points:g}"
         told = [cell_text(text) for text in (m.reason, m.limit, m.comment)]
-        rows.writerow([m.question, points, f"{m.max_points:g}", *told])
+        rows.append([m.question, points, f"{m.max_points:g}", *told])
     for name in sorted(comments.keys() - {m.question for m in marks}):
-        rows.writerow([name, "", "", "", "", cell_text(comments[name])])
+        rows.append([name, "", "", "", "", cell_text(comments[name])])
     if penalty:
-        rows.writerow(["late", f"{-penalty:g}", "", "", "", ""])
+        rows.append(["late", f"{-penalty:g}", "", "", "", ""])
     most = f"{sum(m.max_points for m in marks):g}"
-    rows.writerow(["total", f"{total(marks, penalty):g}", most, "", "", ""])
-    return text.getvalue()
+    rows.append(["total", f"{total(marks, penalty):g}", most, "", "", ""])
+    return _csv(rows)
 
 
 def cell_text(text: str) -> str:
@@ -122,8 +123,21 @@ def cell_text(text: str) -> str:
     str
         One line, which no spreadsheet takes for a formula.
     """
-    line = " ".join(plain(text).split())
-    return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
+    return FORMULA.sub(r"\1'", " ".join(plain(text).split()))
+
+
+def write_table(path: Path, rows: Iterable[Iterable]) -> None:
+    """Write rows as CSV.
+
+    Parameters
+    ----------
+    path : Path
+        File to write; its folder is made.
+    rows : iterable of iterables
+        Texts of anybody's have gone through `cell_text`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, _csv(rows))
 
 
 def _marks(result, given):
@@ -175,6 +189,12 @@ def given_by_persons(root: Path, assignment: str) -> dict[str, Given]:
             given = found.get(student, Given())
             found[student] = replace(given, penalty=points)
     return found
+
+
+def _csv(rows):
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def _write(path, text):

@@ -21,6 +21,8 @@ from identity_edu.grading.discreet import markdown_to_html, plain, png, printabl
 from identity_edu.grading.isolation.task import Result
 
 LONGEST_CODE = 20_000  # characters of a cell; what comes after is not shown
+LONGEST_COLOURED = 3_000  # hostile ones take the lexer quadratic time
+MOST_COLOURED = 20_000  # characters of the student's own code, in one page
 LONGEST_OUTPUT = 10_000
 MOST_CELLS = 400
 MOST_TEXT = 50_000  # characters of markdown of the student's own, in one page
@@ -147,6 +149,7 @@ class _Layout:
     def __init__(self, released, marks, comments):
         self._released, self._marks, self._comments = released, marks, comments
         self._text_left, self._figures_left = MOST_TEXT, MOST_FIGURES
+        self._colours_left = MOST_COLOURED
 
     def cell(self, cell):
         marks = cell["metadata"].get("nbgrader", {})
@@ -177,7 +180,7 @@ class _Layout:
 
     def _body(self, kind, source, is_locked):
         if kind == "code":
-            code = _highlighted(printable(_cut(source, LONGEST_CODE)))
+            code = self._code(printable(_cut(source, LONGEST_CODE)), is_locked)
             return f"<pre>{code}</pre>" if code.strip() else ""
         if is_locked:
             return _locked_markdown(source)
@@ -185,6 +188,13 @@ class _Layout:
         if kind == "markdown" and self._text_left >= 0:
             return markdown_to_html(source)
         return f"<pre>{html.escape(printable(_cut(source, LONGEST_OUTPUT)))}</pre>"
+
+    def _code(self, source, is_locked):
+        if not is_locked:
+            self._colours_left -= len(source)
+            if len(source) > LONGEST_COLOURED or self._colours_left < 0:
+                return html.escape(source, quote=False)
+        return _highlighted(source)
 
     def _outputs(self, outputs):
         left, shown = LONGEST_OUTPUT, []

@@ -46,22 +46,19 @@ class Plan:
         row : Recorded or None
             What the gradebook has of this student.
         """
-        summary = self._summary(folder, submission)
-        if summary is None:
-            self.to_grade.append(submission)
-            return
+        sha256, made_by = self._look(folder, submission)
+        is_marked = row is not None and row.submission_sha256 == sha256
+        marked_by = row.tests_sha256 if is_marked else None
         tests = exam.task(submission.student).tests_sha256
-        is_current = summary.tests_sha256 == tests
-        keys = (summary.submission_sha256, summary.tests_sha256)
-        if row is not None and row[:2] == keys:
-            self.outdated += [] if is_current else [submission.student]
-            if submission.timestamp in (None, row.timestamp):
-                self.done.append(submission)
-                return
-        elif not is_current:
-            self.to_grade.append(submission)
-            return
-        self.on_disk.append((submission, summary.submission_sha256))
+        if is_outdated := marked_by not in (None, tests) and made_by != tests:
+            self.outdated.append(submission.student)
+            tests = marked_by
+        if made_by != tests:
+            (self.done if is_outdated else self.to_grade).append(submission)
+        elif marked_by == tests and submission.timestamp in (None, row.timestamp):
+            self.done.append(submission)
+        else:
+            self.on_disk.append((submission, sha256))
 
     def force(self) -> None:
         """Grade everything."""
@@ -70,11 +67,16 @@ class Plan:
         self.to_grade = sorted(everything, key=lambda s: s.student)
         self.done, self.on_disk, self.outdated = [], [], []
 
-    def _summary(self, folder, submission):
+    def _look(self, folder, submission):
+        """Return the hash of a submission, and that of the tests that it met."""
+        sha256 = None
         try:
-            return read_summary(folder, submission.student, submission.sha256())
+            sha256 = submission.sha256()
+            summary = read_summary(folder, submission.student, sha256)
         except DamagedResultError as error:
-            self.notes.append(f"{error} It is made anew.")
+            self.notes.append(f"{error} It counts as absent.")
         except OSError:  # met again, and reported, when it is read to be graded
             pass
-        return None
+        else:
+            return sha256, summary and summary.tests_sha256
+        return sha256, None

@@ -15,8 +15,8 @@ from nbgrader.converters.base import NbGraderException
 from traitlets import Bool, Enum, Integer, Unicode
 from traitlets.config import LoggingConfigurable
 
-from identity_edu.grading.batch import Graded, grade_assignment
-from identity_edu.grading.course import GradingError, assignment_names, load_config
+from identity_edu.grading.batch import Graded, grade_assignment, known_assignments
+from identity_edu.grading.course import GradingError, load_config
 from identity_edu.grading.gradebook import open_gradebook
 from identity_edu.grading.isolation.sandbox import LEVELS
 from identity_edu.grading.isolation.task import IsolationError
@@ -151,7 +151,7 @@ def _students(converter):
     root, wanted = Path(course.root), course.student_id
     excluded = course.student_id_exclude.split(",")
     folder = root / course.submitted_directory
-    found = find_submissions(folder, course.assignment_id, assignment_names(root))
+    found = find_submissions(folder, course.assignment_id, known_assignments(root))
     names = [s.student for s in found.submissions if fnmatchcase(s.student, wanted)]
     names = [name for name in names if name not in excluded]
     if not names:

@@ -1,8 +1,7 @@
 """Read scores from the gradebook, and export them."""
 
-import csv
-import io
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,13 +13,13 @@ from nbgrader.api import (
     SubmittedAssignment,
     SubmittedNotebook,
 )
-from sqlalchemy import select
+from sqlalchemy import Row, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from identity_edu.grading.cells import exercise_and_role
-from identity_edu.grading.feedback import cell_text
+from identity_edu.grading.feedback import cell_text, write_table
 from identity_edu.grading.gradebook import open_gradebook
 from identity_edu.grading.isolation.task import Result
-from identity_edu.train.files import write_atomically
 
 
 @dataclass(frozen=True)
@@ -100,16 +99,42 @@ def records_of(gradebook: Gradebook, root: Path, assignment: str) -> list[Record
     list of Record
         As `read_records`.
     """
+    columns = (
+        Grade.score,
+        Grade.needs_manual_grade,
+        Grade.auto_score,
+        Grade.manual_score,
+        SubmittedNotebook.late_submission_penalty,
+    )
+    most, by_student = _max_points(root, assignment), {}
+    for student, *row in grades_of(gradebook, assignment, *columns):
+        by_student.setdefault(student, []).append(row)
+    return [
+        _record(student, by_student[student], most) for student in sorted(by_student)
+    ]
+
+
+def grades_of(
+    gradebook: Gradebook, assignment: str, *columns: InstrumentedAttribute
+) -> Iterable[Row]:
+    """Read what the gradebook says of each graded cell of each student.
+
+    Parameters
+    ----------
+    gradebook : Gradebook
+        Of nbgrader.
+    assignment : str
+        ``NN_slug``.
+    *columns
+        Of `Grade` or `SubmittedNotebook`.
+
+    Returns
+    -------
+    iterable of rows
+        Student and name of the cell, then the columns.
+    """
     query = (
-        select(
-            SubmittedAssignment.student_id,
-            BaseCell.name,
-            Grade.score,
-            Grade.needs_manual_grade,
-            Grade.auto_score,
-            Grade.manual_score,
-            SubmittedNotebook.late_submission_penalty,
-        )
+        select(SubmittedAssignment.student_id, BaseCell.name, *columns)
         .select_from(Grade)
         .join(BaseCell, BaseCell.id == Grade.cell_id)
         .join(SubmittedNotebook, SubmittedNotebook.id == Grade.notebook_id)
@@ -117,12 +142,7 @@ def records_of(gradebook: Gradebook, root: Path, assignment: str) -> list[Record
         .join(Assignment)
         .where(Assignment.name == assignment)
     )
-    most, by_student = _max_points(root, assignment), {}
-    for student, *row in gradebook.db.execute(query):
-        by_student.setdefault(student, []).append(row)
-    return [
-        _record(student, by_student[student], most) for student in sorted(by_student)
-    ]
+    return gradebook.db.execute(query)
 
 
 def remark(result: Result) -> str:
@@ -159,17 +179,14 @@ def write_csv(path: Path, records: list[Record], results: dict[str, Result]) -> 
     exercises = list(records[0].scores) if records else []
     questions = list(records[0].questions) if records else []
     ends = ["total", "max", "awaiting", "penalty", "verdict", "remark"]
-    text = io.StringIO(newline="")
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["student", *exercises, *ends, *questions])
+    rows = [["student", *exercises, *ends, *questions]]
     for r in records:
         result = results.get(r.student)
         told = ["", ""] if result is None else [result.verdict, remark(result)]
         totals = [r.total, r.max_total, r.awaiting, r.penalty, *map(cell_text, told)]
         asked = ["" if p is None else p for p in r.questions.values()]
-        rows.writerow([cell_text(r.student), *r.scores.values(), *totals, *asked])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
+        rows.append([cell_text(r.student), *r.scores.values(), *totals, *asked])
+    write_table(path, rows)
 
 
 def _max_points(root, assignment):

@@ -113,7 +113,6 @@ class Register:
             .where(SubmittedNotebook.notebook_id == self._notebook_id)
         )
         self._ids = {student: _Ids(*ids) for student, *ids in rows}
-        self._db.commit()  # holds no lock while students' code runs
 
     def recorded(self) -> dict[str, Recorded]:
         """Tell what was recorded.
@@ -132,7 +131,8 @@ class Register:
             )
             .join(RECORDED, RECORDED.c.submission_id == SubmittedAssignment.id)
             .where(SubmittedAssignment.assignment_id == self._assignment_id)
-        )
+        ).all()
+        self._db.commit()  # holds no lock while students' code runs
         return {student: Recorded(*row) for student, *row in rows}
 
     def record(self, result: Result, timestamp: datetime | None = None) -> bool:

@@ -4,31 +4,22 @@ New results go to ``.grading/regrade/NN_slug``, where an interrupted run goes on
 that a person gave stay what they are, whatever the tests say now.
 """
 
-import csv
-import io
 import shutil
 from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nbgrader.api import (
-    Assignment,
-    BaseCell,
-    Grade,
-    Gradebook,
-    SubmittedAssignment,
-    SubmittedNotebook,
-)
-from sqlalchemy import select
+from nbgrader.api import Grade
 
 from identity_edu.grading.batch import SUBMITTED, Tally, known_assignments
 from identity_edu.grading.course import GradingError
 from identity_edu.grading.exam import read_exam
-from identity_edu.grading.feedback import cell_text
+from identity_edu.grading.feedback import cell_text, write_table
 from identity_edu.grading.gradebook import one_writer, open_gradebook
 from identity_edu.grading.isolation.task import Result
 from identity_edu.grading.marking import DEFAULTS, Options, mark_all
+from identity_edu.grading.records import grades_of
 from identity_edu.grading.register import Register
 from identity_edu.grading.store import (
     DamagedResultError,
@@ -38,7 +29,6 @@ from identity_edu.grading.store import (
     write_result,
 )
 from identity_edu.grading.submissions import find_submissions, only
-from identity_edu.train.files import write_atomically
 
 
 @dataclass(frozen=True)
@@ -79,6 +69,8 @@ class Regraded:
         Who was graded again.
     changes : list of Change
         By student, then in the order of the notebook.
+    absent : list of str
+        Who has a mark, and nothing in the folder: they keep it.
     newer : list of str
         Who handed in something else since: a matter of `grade_assignment`.
     failed : list of Result
@@ -89,6 +81,7 @@ class Regraded:
     assignment: str
     students: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
     newer: list[str] = field(default_factory=list)
     failed: list[Result] = field(default_factory=list)
     is_applied: bool = False
@@ -149,47 +142,13 @@ def regrade_assignment(  # noqa: PLR0913 - named options, all with defaults
     found = find_submissions(where, assignment, known_assignments(root)).submissions
     with one_writer(root), open_gradebook(root) as gradebook:
         again = _Again(root, exam, Register(gradebook, root, assignment))
-        again.choose(only(found, students), options.is_forced)
+        again.choose(found, students, options.is_forced)
         again.grade(options, report)
-        again.compare(points_given(gradebook, assignment))
+        columns = (Grade.auto_score, Grade.manual_score)
+        again.compare(grades_of(gradebook, assignment, *columns))
         if is_applied:
             again.apply()
         return again.regraded
-
-
-def points_given(gradebook: Gradebook, assignment: str) -> dict[str, dict[str, tuple]]:
-    """Read points from the tests and from persons.
-
-    Parameters
-    ----------
-    gradebook : Gradebook
-        Of nbgrader.
-    assignment : str
-        ``NN_slug``.
-
-    Returns
-    -------
-    dict
-        By student and question: what the tests gave, what a person gave.
-    """
-    query = (
-        select(
-            SubmittedAssignment.student_id,
-            BaseCell.name,
-            Grade.auto_score,
-            Grade.manual_score,
-        )
-        .select_from(Grade)
-        .join(BaseCell, BaseCell.id == Grade.cell_id)
-        .join(SubmittedNotebook, SubmittedNotebook.id == Grade.notebook_id)
-        .join(SubmittedAssignment)
-        .join(Assignment)
-        .where(Assignment.name == assignment)
-    )
-    found = {}
-    for student, question, *points in gradebook.db.execute(query):
-        found.setdefault(student, {})[question] = tuple(points)
-    return found
 
 
 def write_changes(path: Path, regraded: Regraded) -> None:
@@ -201,15 +160,11 @@ def write_changes(path: Path, regraded: Regraded) -> None:
         File to write.
     regraded : Regraded
     """
-    text = io.StringIO(newline="")
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["student", "question", "before", "after", "by_hand", "effect"])
+    rows = [["student", "question", "before", "after", "by_hand", "effect"]]
     for c in regraded.changes:
-        rows.writerow(
-            [cell_text(c.student), c.question, c.before, c.after, c.by_hand, c.effect]
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
+        points = (c.before, c.after, c.by_hand, c.effect)
+        rows.append([cell_text(c.student), c.question, *points])
+    write_table(path, rows)
 
 
 class _Again:
@@ -222,11 +177,14 @@ class _Again:
         self._chosen, self._to_grade = [], []
         self.regraded = Regraded(exam.assignment)
 
-    def choose(self, submissions, is_forced):
+    def choose(self, found, students, is_forced):
         recorded = self._register.recorded()
         if not recorded:
             raise GradingError(f"nothing of {self._exam.assignment} was graded yet.")
-        for submission in submissions:
+        if students is None:
+            absent = recorded.keys() - {s.student for s in found}
+            self.regraded.absent = sorted(absent)
+        for submission in only(found, students):
             if submission.student not in recorded:
                 continue
             sha256 = submission.sha256()
@@ -253,13 +211,13 @@ class _Again:
         lost = {result.student for result in self.regraded.failed}
         self._chosen = [(s, h) for s, h in self._chosen if s.student not in lost]
 
-    def compare(self, given):
+    def compare(self, grades):
+        given = {(student, name): points for student, name, *points in grades}
         self.regraded.students = [s.student for s, _ in self._chosen]
         for submission, sha256 in self._chosen:
             student = submission.student
-            before = given.get(student, {})
             for test in read_summary(self._side, student, sha256).tests:
-                auto, by_hand = before.get(test.grade_id, (None, None))
+                auto, by_hand = given.get((student, test.grade_id), (None, None))
                 if auto != test.points:
                     change = Change(
                         student, test.grade_id, auto, test.points, by_hand=by_hand

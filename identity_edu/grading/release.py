@@ -8,7 +8,7 @@ import filecmp
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +22,7 @@ from identity_edu.grading.course import (
     convert,
     load_config,
 )
+from identity_edu.grading.gradebook import one_writer
 
 WITHOUT_GRADEBOOK = {
     "SaveCells": {"enabled": False},
@@ -115,10 +116,12 @@ def release(root: Path, assignment: str, *, gradebook: bool = False) -> None:
     ------
     GradingError
         As `generated`; also if the gradebook holds submissions to an assignment with
-        other cells. Exercise and gradebook are then as they were.
+        other cells, or somebody is grading into it. Exercise and gradebook are then
+        as they were.
     """
     target = root / "exercises" / assignment
-    with generated(root, assignment, gradebook=gradebook) as fresh:
+    alone = one_writer(root) if gradebook else nullcontext()
+    with alone, generated(root, assignment, gradebook=gradebook) as fresh:
         if target.exists():
             shutil.rmtree(target)
         shutil.copytree(fresh, target)

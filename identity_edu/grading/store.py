@@ -9,13 +9,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from identity_edu.grading.course import GradingError
 from identity_edu.grading.isolation.task import Result
 from identity_edu.train.files import write_atomically
 
 START, MIDDLE, END = b'{"result": ', b',\n"notebook": ', b"}\n"
 
 
-class DamagedResultError(Exception):
+class DamagedResultError(GradingError):
     """A result file is torn, or not what its name says; one line for a person."""
 
 

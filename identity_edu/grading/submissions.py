@@ -67,7 +67,7 @@ class Submission:
         descriptor = os.open(self.path, flags | getattr(os, "O_NONBLOCK", 0))
         with open(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise GradingError(f"{self.path} is no longer a file.")
+                raise OSError(f"{self.path} is no longer a file.")
             while piece := file.read(PIECE):
                 yield piece
 
@@ -81,7 +81,7 @@ class Found:
     submissions : list of Submission
         By student.
     refused : list of str
-        One line for each entry whose name cannot be a student's.
+        One line for each entry that is no student's, or cannot be read.
     """
 
     submissions: list[Submission] = field(default_factory=list)
@@ -125,6 +125,12 @@ def find_submissions(
                 "digits, spaces and . _ @ + - are allowed, a letter or digit first)"
             )
             continue
+        if student in known:
+            found.refused.append(
+                f"{entry} is an assignment, no student: name the folder that holds "
+                "a folder or a notebook for each student"
+            )
+            continue
         try:
             one = _one(path, student, assignment, known)
         except OSError as error:  # of the instructor's machine: nobody loses points
@@ -166,7 +172,7 @@ def only(
 
 def _may_be_handed_in(path):
     """Tell a student's folder or file from what else lies about."""
-    if path.name.startswith("."):
+    if path.name.startswith((".", "__MACOSX")):
         return False
     mode = path.lstat().st_mode
     return path.suffix == NOTEBOOK or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)
@@ -181,7 +187,8 @@ def _one(path, student, assignment, known):
         return _in_folder(student, inner, name, _timestamp(inner))
     if os.path.lexists(path / name):
         return _file(student, path / name)
-    others, there = set(known) | {f"{k}{NOTEBOOK}" for k in known}, os.listdir(path)
+    there = [n for n in os.listdir(path) if not n.startswith(".")]
+    others = set(known) | {f"{k}{NOTEBOOK}" for k in known}
     if not there or not others.isdisjoint(there):  # of another assignment
         return None
     return _in_folder(student, path, name, None)

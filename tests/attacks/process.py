@@ -22,19 +22,23 @@ def hangs(name, tries, action, **changes):
     return dies(name, tries, action, **given)
 
 
+def refused(name, tries, action):
+    """Make a submission whose mean() tries what the filter of system calls refuses."""
+    changes = {"verdict": "graded", "hits": {}, "shows": "PermissionError"}
+    return dies(name, tries, action, **changes)
+
+
 ATTACKS = (
     dies("exit-in-a-call", "os._exit(0) in a call, as if all were well", "os._exit(0)"),
     dies("abort", "os.abort() in a call", "os.abort()"),
-    dies("kill-itself", "SIGKILL to itself", "os.kill(os.getpid(), 9)"),
+    refused("kill-itself", "SIGKILL to itself", "os.kill(os.getpid(), 9)"),
     dies(
         "segmentation-fault",
         "read address 0",
         "import ctypes; ctypes.string_at(0)",
     ),
-    dies(
-        "kill-everything",
-        "SIGKILL to every process that it can see",
-        "os.kill(-1, 9); os.kill(os.getpid(), 9)",
+    refused(
+        "kill-everything", "SIGKILL to every process that it sees", "os.kill(-1, 9)"
     ),
     dies(
         "kill-the-holder",
@@ -61,6 +65,27 @@ def mean(x):
         first="import os\nos._exit(0)",
         loses=(),
         verdict="limited",
+    ),
+    Attack(
+        "signal-to-all",
+        "kill every process that it may, the holder of its namespaces among them",
+        answers=HONEST,
+        first="import os\nos.kill(-1, 9)",
+        loses=(),
+        shows="not permitted",
+    ),
+    Attack(
+        "bomb-of-processor-time",
+        "a timer that ends the process in the turn of another cell, in every process",
+        answers=HONEST,
+        first="""
+import signal
+signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
+signal.setitimer(signal.ITIMER_VIRTUAL, 0.004)
+""",
+        loses=(),
+        verdict="limited",
+        slow=True,
     ),
     Attack(
         "exit-in-two-cells",
@@ -92,9 +117,9 @@ def mean(x):
         "sleep in every call, to hold up the batch",
         "\n    import time\n    time.sleep(1000)",
     ),
-    hangs(
+    refused(
         "stopped",
-        "SIGSTOP to itself: it neither answers nor ends",
+        "SIGSTOP to itself: it would neither answer nor end",
         "os.kill(os.getpid(), signal.SIGSTOP)",
     ),
     hangs(

@@ -22,6 +22,13 @@ DPI = 72
 AGG = "matplotlib.backends.backend_agg"
 CUT = "\n... what came after this was dropped: too much output.\n"
 
+HITS = {
+    "cell time": "the cell ran out of time",
+    "memory": "the cell used more memory than it may",
+    "disk": "the cell wrote more than it may",
+    "output": "the cell printed more than is kept",
+}
+
 # What a kernel of Jupyter does with warnings; the last that fits counts.
 WARNINGS = (
     ("default", Warning, ""),
@@ -234,7 +241,7 @@ def limit_hit(error):
     Returns
     -------
     str
-        ``"cell time"``, ``"memory"``, ``"disk"``, or empty.
+        A key of `HITS`, or empty.
     """
     if isinstance(error, CellTimeoutError):
         return "cell time"

@@ -23,7 +23,6 @@ from identity_edu.grading.isolation.notebook import (
 )
 from identity_edu.grading.isolation.reading import UnreadableError
 from identity_edu.grading.isolation.session import (
-    HITS,
     Session,
     Step,
     StudentEndedError,
@@ -39,6 +38,7 @@ from identity_edu.grading.isolation.verdict import HIDDEN, judge, tidy
 
 SECONDS_FOR_A_TEST = 120.0  # for our own code; calls have limits of their own
 MEMORY = 4 << 30
+MAX_WRITTEN = 100_000  # characters of a student's texts that are shown
 MAX_FRAME = (1 << 32) - 1
 
 
@@ -214,14 +214,15 @@ def _awaiting(part):
 def _limited(session, results):
     """Say which limits were hit, the first one first."""
     found = [f"`{key}`: {why.reason}" for key, why in session.skipped.items()]
-    found += [f"`{key}`: {HITS[limit]}" for key, limit in session.hit.items()]
+    found += [f"`{key}`: {cell.HITS[limit]}" for key, limit in session.hit.items()]
     found += [f"`{r.grade_id}`: {r.reason}" for r in results if r.limit]
     found += session.between
     return found
 
 
 def _notebook(task, merged, outputs):
-    cells = [cell_dict(c, outputs.get(c.key, [])) for c in merged.cells]
+    room = Room(text=MAX_WRITTEN, figures=0)
+    cells = [cell_dict(c, outputs.get(c.key, []), room) for c in merged.cells]
     return notebook_dict(cells, json.loads(task.released)["metadata"])
 
 

@@ -19,6 +19,8 @@ from identity_edu.grading.isolation.reading import (
     source_of,
 )
 
+ADDED = "added-"  # how the keys of cells begin that the student added
+
 
 @dataclass(frozen=True)
 class MergedCell:
@@ -192,7 +194,7 @@ class _Placed:
     def added(self, entry):
         """Make a cell that the student added."""
         self._n_added += 1
-        key = f"added-{self._n_added}"
+        key = f"{ADDED}{self._n_added}"
         return MergedCell(key, entry["cell_type"], source_of(entry), "added", {})
 
     def _defining(self, names):

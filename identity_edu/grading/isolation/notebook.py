@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 MAX_OUTPUTS = 50
+MAX_SHOWN = 10_000  # characters of a cell: hostile ones take a page quadratic time
 MAX_SIDE = 4000  # pixels of a figure
 PNG = b"\x89PNG\r\n\x1a\n"
 STREAMS = {"stdout", "stderr"}
@@ -57,13 +58,15 @@ def outputs_of(shown, room):
     return made
 
 
-def cell_dict(cell, outputs):
+def cell_dict(cell, outputs, room):
     """Make a cell of a notebook.
 
     Parameters
     ----------
     cell : MergedCell
     outputs : list of dict
+    room : Room
+        For the texts that students wrote; what is kept is taken from it.
 
     Returns
     -------
@@ -75,7 +78,12 @@ def cell_dict(cell, outputs):
     if cell.role == "test":
         source = cell.reference  # the gradebook's copy, as nbgrader has it
     elif cell.role != "locked" and kind != "code":
-        kind, source = "markdown", _harmless(source)
+        kind, source = "markdown", _harmless(_cut(source, min(room.text, MAX_SHOWN)))
+        room.text -= len(source)
+    elif cell.role != "locked" and not cell.is_unchanged:
+        # blank lines with spaces in them take a lexer minutes
+        lines = (line.rstrip() for line in source.split("\n"))
+        source = _cut("\n".join(lines), MAX_SHOWN)
     made = {"cell_type": kind, "id": _id(cell.key), "metadata": metadata}
     made["source"] = source
     if kind == "code":
@@ -136,6 +144,13 @@ def _is_png(data, most):
 
 def _printable(text):
     return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+
+
+def _cut(text, most):
+    if len(text) <= most:
+        return text
+    most = max(most, 0)
+    return f"{text[:most]}\n... and {len(text) - most:,} more characters"
 
 
 def _harmless(text):

@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from identity_edu.grading.isolation import wire
+from identity_edu.grading.isolation.cell import HITS
+from identity_edu.grading.isolation.merge import ADDED
 from identity_edu.grading.isolation.notebook import Room, outputs_of
 from identity_edu.grading.isolation.sandbox import SCRATCH, Sandbox
 from identity_edu.grading.isolation.task import STUDENT, IsolationError
@@ -24,13 +26,8 @@ from identity_edu.grading.isolation.task import STUDENT, IsolationError
 GRACE_SECONDS = 2.0  # between the limit that Python holds and the one that kills
 SECONDS_TO_START = 60.0  # a loaded machine
 MAX_STARTS = 30
+SUSPICIOUS = 3  # cells that ended their process
 MAX_TEXT, MAX_FIGURES = 4 << 20, 32 << 20  # of all cells together
-HITS = {
-    "cell time": "the cell ran out of time",
-    "memory": "the cell used more memory than it may",
-    "disk": "the cell wrote more than it may",
-    "output": "the cell printed more than is kept",
-}
 
 
 class StudentEndedError(BaseException):
@@ -74,7 +71,7 @@ class Session:
     outputs : dict
         What each cell showed, by key, as a notebook has it.
     hit : dict
-        The limit, a key of `HITS`, by the key of the cell that hit it.
+        The limit, a key of `cell.HITS`, by the key of the cell that hit it.
     between : list of str
         What ended the process between two cells: the doing of an earlier one.
     filter_problem : str
@@ -88,6 +85,7 @@ class Session:
         self._n_starts, self._skipped, self._given_up = 0, {}, None
         self.outputs = {}
         self.hit, self.between = {}, []
+        self._ran, self._is_bare = "", False
         self._room = Room(MAX_TEXT, MAX_FIGURES)
         self.filter_problem = ""
 
@@ -107,6 +105,8 @@ class Session:
     def run(self):
         """Run the notebook, and from the top again after a cell ended the process."""
         while self._channel is None:
+            if len(self._skipped) >= SUSPICIOUS and not self._is_bare:
+                self._leave_out_added()
             try:
                 self._start()
                 for step in self._steps:
@@ -174,23 +174,37 @@ class Session:
         return reply
 
     def _run_step(self, step):
-        """Run one step; False where it ended the process."""
+        """Run one step; False where it, or what ran before it, ended the process."""
         source = "" if step.key in self._skipped else step.source
         seconds = self._task.limits.cell_seconds if source else GRACE_SECONDS
+        suspect = self._ran or step.key
         try:
+            self._ask(["here"], GRACE_SECONDS)  # or the cell before left a time bomb
+            suspect = step.key
             reply = self._ask(["cell", step.key, source, step.is_ours], seconds)
         except StudentEndedError as ended:
-            if not source:
+            if suspect in self._skipped:
                 raise
-            self._skipped[step.key] = ended
-            self._keep(step.key, [["error", "Stopped", ended.reason]])
+            self._skipped[suspect] = ended
+            self._keep(suspect, [["error", "Stopped", ended.reason]])
             return False
+        self._ran = step.key if source else self._ran
         is_one = type(reply) is list and len(reply) == 3
         _, shown, limit = reply if is_one else ("", [], "")
         self._keep(step.key, shown)
         if type(limit) is str and limit in HITS:
             self.hit.setdefault(step.key, limit)
         return True
+
+    def _leave_out_added(self):
+        """Blame the cells that the student added: one may have left a time bomb."""
+        why = "the process ended again and again, and this cell was left out"
+        blamed, self._is_bare = StudentEndedError(why, "process ended"), True
+        added = [s.key for s in self._steps if s.key.startswith(ADDED)]
+        if added:
+            for key in self._skipped:
+                del self.outputs[key]
+            self._skipped = dict.fromkeys(added, blamed)
 
     def _keep(self, key, shown):
         """Keep what a cell showed, the first time that it ran."""
@@ -235,7 +249,7 @@ class Session:
     def _start(self):
         if time.monotonic() >= self._deadline:
             raise self._out_of_time()
-        self._n_starts += 1
+        self._n_starts, self._ran = self._n_starts + 1, ""
         if self._n_starts > MAX_STARTS:
             raise StudentEndedError(
                 f"the code ended its process {MAX_STARTS} times", "process ended"

@@ -213,7 +213,7 @@ def failure(task: Task, reason: str, details: str = "") -> Result:
     ----------
     task : Task
     reason : str
-        One line.
+        What becomes one printable line: a student's code may have had a part in it.
     details : str
         For the one who mends the grader.
 
@@ -222,11 +222,12 @@ def failure(task: Task, reason: str, details: str = "") -> Result:
     Result
         To be reported, never recorded.
     """
+    printable = "".join(c if c.isprintable() else " " for c in reason)
     return Result(
         assignment=task.assignment,
         student=task.student,
         verdict="failed",
-        reason=reason,
+        reason=" ".join(printable.split())[:300],
         repairs=(),
         tests=(),
         notebook={"details": details},
