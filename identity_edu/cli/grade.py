@@ -61,7 +61,7 @@ def grade(  # noqa: PLR0913, PLR0917 - an option is a parameter
 
     What was graded before is left as it is, unless a newer version was handed in.
     """
-    with errors_told():
+    with errors_told(will_grade=scheduler is None):
         from identity_edu.grading.batch import grade_assignment
         from identity_edu.grading.handback import hand_back
 
@@ -135,14 +135,23 @@ def options_told(root, **chosen):
 
 
 @contextlib.contextmanager
-def errors_told():
+def errors_told(*, will_grade: bool = False):
     """Say in one line what is missing or wrong, and leave with status 1.
+
+    Parameters
+    ----------
+    will_grade : bool
+        Whether to warm up what grades here, while nbgrader is imported.
 
     Yields
     ------
     None
     """
     try:
+        from identity_edu.grading.isolation import grade_one
+
+        if will_grade:
+            grade_one.warm_up()
         from identity_edu.grading.course import GradingError
         from identity_edu.grading.isolation.task import IsolationError
         from identity_edu.train.files import RunError

@@ -106,6 +106,12 @@ close = _current.close
 atexit.register(close)
 
 
+def warm_up() -> None:
+    """Start the launcher now, to be warm when the first submission comes."""
+    if sys.platform != "win32":
+        _current.get()
+
+
 def grade_submission(task: Task) -> Result:
     """Grade one submission in processes of its own.
 
