@@ -190,11 +190,11 @@ def assert_choice(answer, right, *, options, hint):
     AssertionError
     """
     letters = ", ".join(options)
-    is_letter = isinstance(answer, str) and answer.strip().lower() in tuple(options)
-    assert is_letter, (
+    given = answer.strip(" ().").lower() if isinstance(answer, str) else ""
+    assert given in tuple(options), (
         f"answer with one of the letters {letters}, as a string; got {answer!r}."
     )
-    assert answer.strip().lower() == right, f"not ({answer.strip().lower()}): {hint}"
+    assert given == right, f"not ({given}): {hint}"
 
 
 def _as_numbers(value, what):
@@ -283,10 +283,10 @@ def _explain_single(actual, expected):
 
 def _worst(actual, relative_error):
     """Point at the entry that is furthest off."""
-    error = np.abs(relative_error)
-    flat = int(error.argmax())
+    flat = int(np.abs(relative_error).argmax())
     place = f"entry {_index(flat, actual.shape)}"
-    off = f"{error.flat[flat]:.1%} of the largest entry"
+    share = abs(relative_error.flat[flat])
+    off = f"{share:{'.1%' if share > 5e-4 else '.0e'}} of the largest entry"
     return f"{place} is {actual.flat[flat]:.6g}, which is off by {off}."
 
 

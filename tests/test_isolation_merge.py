@@ -411,3 +411,9 @@ def test_an_odd_document_is_repaired_or_refused(cells, metadata):
     except UnreadableError:
         return
     assert [k for k in keys(result) if k in NAMES] == [n for n in NAMES if n != "guess"]
+
+
+def test_the_notebook_of_another_exercise_is_said_to_be_one():
+    other = [small.text("title", "t"), small.answer("g", "def other():\n    pass")[0]]
+    with pytest.raises(UnreadableError, match="notebook of another exercise"):
+        merged(other)

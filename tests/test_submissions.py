@@ -209,3 +209,19 @@ def test_a_student_who_handed_in_nothing_is_named(tmp_path):
     assert only(every, None) == only(every, ["ada"]) == every
     with pytest.raises(GradingError, match=r"nothing was handed in by ben, cleo\."):
         only(every, ["ada", "cleo", "ben"])
+
+
+def test_what_is_passed_over_is_said(tmp_path):
+    (tmp_path / "ada").mkdir()
+    (tmp_path / "ada" / "05_x.ipynb").write_bytes(b"new")
+    for name in ("ada.ipynb", "finn.zip", "toni.ipynb.txt", ".hidden", "zoe.ipynb"):
+        (tmp_path / name).write_bytes(b"old")
+    found = find_submissions(tmp_path, "05_x")
+    assert [s.student for s in found.submissions] == ["ada", "zoe"]
+    assert found.submissions[0].read() == b"new"
+    assert not found.refused
+    assert [line.split(" is passed over: ")[0] for line in found.passed_over] == [
+        "ada.ipynb",
+        "finn.zip",
+        "toni.ipynb.txt",
+    ]

@@ -87,7 +87,7 @@ def grade(  # noqa: PLR0913, PLR0917 - an option is a parameter
         pages = hand_back(root, graded, table, has_pages=feedback)
         count = f"{len(pages)} page{'' if len(pages) == 1 else 's'}"
         typer.echo(f"wrote {short(table, root)}, and {count} to return/")
-    _tell(graded)
+    _tell(graded, folder)
     if not graded.is_complete:
         raise typer.Exit(1)
 
@@ -189,7 +189,7 @@ def _stopped_by_terminate():
         signal.signal(signal.SIGTERM, before)
 
 
-def _tell(graded):
+def _tell(graded, folder):
     """Say what a person has to look at."""
     for note in graded.notes:
         typer.echo(note, err=True)
@@ -198,7 +198,7 @@ def _tell(graded):
     if graded.outdated:
         typer.echo(
             f"{len(graded.outdated)} results were made with other tests: see "
-            f"identity-edu regrade {graded.assignment}",
+            f"identity-edu regrade {graded.assignment}{f' {folder}' if folder else ''}",
             err=True,
         )
     if graded.failed:

@@ -153,7 +153,7 @@ def grade_assignment(
             batch.changed,
             batch.failed,
             batch.plan.outdated,
-            found.refused + batch.plan.notes,
+            found.refused + found.passed_over + batch.plan.notes,
             not batch.failed and not found.refused,
         )
 

@@ -127,8 +127,10 @@ def run_demo(
         folder.mkdir(parents=True)
         (folder / f"{assignment}.ipynb").write_text(text, encoding="utf-8")
     say(f"collected {len(made)} submissions")
-    level = "rlimits" if isolation_problem("bubblewrap") else "bubblewrap"
-    say(f"isolation: {level}")
+    problem = isolation_problem("bubblewrap")
+    level = "rlimits" if problem else "bubblewrap"
+    why = f", which walls nothing off: {problem}" if problem else ""
+    say(f"isolation: {level}{why}")
     graded = grade_assignment(course, assignment, options=Options(isolation=level))
     for student, result in graded.results.items():
         say(f"{student}: {result.verdict}")

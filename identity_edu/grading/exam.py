@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from identity_edu.grading.course import GradingError, released_files
+from identity_edu.grading.course import GradingError, assignment_names, released_files
 from identity_edu.grading.isolation.task import Task
 from identity_edu.grading.secret import course_secret, student_secret
 
@@ -104,13 +104,17 @@ def read_exam(
     files.pop(name, None)
     return Exam(
         assignment,
-        _text(root / "solutions" / assignment / name, "write it first"),
+        _text(root / "solutions" / assignment / name, _known(root)),
         _text(released / name, f"identity-edu release {assignment} makes it"),
         files,
         secret,
         is_per_student,
         isolation,
     )
+
+
+def _known(root):
+    return f"solutions/ has {', '.join(assignment_names(root)) or 'nothing'}"
 
 
 def _text(path, advice):

@@ -122,6 +122,7 @@ def page(
         cells=[layout.cell(cell) for cell in cells[:MOST_CELLS]],
         left_out=max(0, len(cells) - MOST_CELLS),
         version=result.version,
+        is_unreadable=result.verdict == "unreadable",
         sha256=result.submission_sha256,
     )
 

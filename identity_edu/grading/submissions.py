@@ -82,10 +82,13 @@ class Found:
         By student.
     refused : list of str
         One line for each entry that is no student's, or cannot be read.
+    passed_over : list of str
+        One line for each file that was left aside.
     """
 
     submissions: list[Submission] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    passed_over: list[str] = field(default_factory=list)
 
 
 def find_submissions(
@@ -138,6 +141,7 @@ def find_submissions(
             continue
         if one is not None:  # a folder comes first, and counts more than a file
             by_student.setdefault(student, one)
+    found.passed_over = list(_passed_over(folder, by_student))
     found.submissions = [by_student[name] for name in sorted(by_student)]
     return found
 
@@ -168,6 +172,18 @@ def only(
     if absent:
         raise GradingError(f"nothing was handed in by {', '.join(absent)}.")
     return [s for s in submissions if s.student in set(students)]
+
+
+def _passed_over(folder, by_student):
+    """Name the files that are no notebooks, and those beside a student's folder."""
+    for entry in sorted(os.listdir(folder)):
+        path = folder / entry
+        if entry.startswith(".") or not stat.S_ISREG(path.lstat().st_mode):
+            continue
+        if path.suffix != NOTEBOOK:
+            yield f"{_printable(entry)} is passed over: it is no notebook (.ipynb)"
+        elif path.stem in by_student and by_student[path.stem].path != path:
+            yield f"{_printable(entry)} is passed over: there is a folder as well"
 
 
 def _may_be_handed_in(path):

@@ -188,7 +188,7 @@ def spiral_layer(r, theta, n_layers):
     T = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
     return m * T - np.eye(2)
 """,
-            r"loses digits|off by 0\.0%",
+            r"loses digits|off by .e-",
         ),
         WrongAnswer(
             "adds-the-two",

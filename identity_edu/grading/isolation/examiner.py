@@ -200,7 +200,9 @@ def _why_undefined(session, merged, name):
     errors = [output for output in shown if output["output_type"] == "error"]
     if not errors:
         return f"`{name}` is not defined."
-    return f"`{name}` is not defined: `{key}` stopped. {errors[-1]['traceback'][0]}"
+    told = errors[-1]["evalue" if errors[-1]["ename"] == "Stopped" else "traceback"]
+    why = told if type(told) is str else told[0]
+    return f"`{name}` is not defined: `{key}` stopped. {why}"
 
 
 def _awaiting(part):

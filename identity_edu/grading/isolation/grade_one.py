@@ -70,7 +70,9 @@ class Launcher:
         return next((line for line in reversed(lines) if line.strip()), "nothing")
 
     def close(self) -> None:
-        """End it, and all that it started."""
+        """End it, and all that it started; once more does nothing."""
+        if self._errors.closed:
+            return
         self.control.close()
         self._errors.close()
         os.close(self._life)

@@ -89,6 +89,11 @@ def merge(task):
     for entry in handed_in:
         placed.add(entry)
     placed.adopt(names)
+    if handed_in and not placed.is_of_this_assignment:
+        raise UnreadableError(
+            f"no cell of {task.assignment} is in it; is it the notebook of another "
+            "exercise?"
+        )
     cells = list(placed.added_after(None))
     for cell in released:
         cells += _cells_for(cell, placed, reference)
@@ -180,6 +185,15 @@ class _Placed:
         parts = [part for some in self._parts.values() for part in some]
         self.has_strange_text = any(
             not is_answer and entry["cell_type"] != "code" for is_answer, entry in parts
+        )
+
+    @property
+    def is_of_this_assignment(self):
+        """Whether any answer or test was found; titles are called alike everywhere."""
+        parts = [part for some in self._parts.values() for part in some]
+        return any(is_answer for is_answer, _ in parts) or any(
+            self._seen[key] and marks_of(cell).get("grade")
+            for key, cell in self._released.items()
         )
 
     def answers(self, key):

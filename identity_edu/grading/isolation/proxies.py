@@ -85,7 +85,7 @@ class RemoteFunction:
                 f"arrays of numbers; it returned {_line(rest[0])}."
             )
             raise marked(TypeError(text), "grader")
-        raise StudentEndedError("the code sent what is not an answer", "reply")
+        raise StudentEndedError("the code broke the line to the grader", "reply")
 
 
 def bind(session, key, namespace, names):

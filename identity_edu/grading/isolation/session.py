@@ -139,7 +139,7 @@ class Session:
                 found = self._ask(request, seconds)
                 if type(found) is dict:
                     return found
-                ended = self._broken("sent what is not an answer")
+                ended = self._broken("broke the line to the grader")
             except StudentEndedError as error:
                 ended = error
             self.between.append(ended.reason)
@@ -165,7 +165,7 @@ class Session:
         request = ["call", (key, name), args, kwargs, np.geterr(), give_back]
         reply = self._ask(request, self._task.limits.call_seconds)
         if type(reply) is not list or not reply or type(reply[0]) is not str:
-            raise self._broken("sent what is not an answer")
+            raise self._broken("broke the line to the grader")
         if reply[0] == "overtime":
             seconds = self._task.limits.call_seconds
             raise StudentEndedError(
@@ -231,7 +231,7 @@ class Session:
             reason = "ended its process (or used more than it may)"
             raise self._broken(reason, "process ended") from None
         except wire.WireError:
-            reason = "sent what is not an answer, or too large a one"
+            reason = "returned too much, or broke the line to the grader"
             raise self._broken(reason, "reply") from None
 
     def _broken(self, reason, limit="reply"):

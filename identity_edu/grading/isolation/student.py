@@ -4,6 +4,7 @@ Nothing here guards anything: the student's code shares this process, and may re
 all of it. The guards are around the process, and in who reads its answers.
 """
 
+import builtins
 import contextlib
 import linecache
 import os
@@ -160,6 +161,7 @@ def live(channel, libc, mapped):
     os.environ["TMPDIR"] = start["directory"]
     time.tzset()
     np.random.seed()  # noqa: NPY002 - or every submission draws the same numbers
+    builtins.input = _no_input
     cell.warn_as_jupyter()
     confine.limit_resources(start["limits"], mapped)
     channel.send(["ready", os.getpid(), confine.drop_rights(libc)])
@@ -189,6 +191,10 @@ def _answer(channel, notebook, what, *details):
         channel.send(getattr(notebook, what)(*details))
     except wire.PlainDataError as error:
         channel.send(["unfit", str(error)])
+
+
+def _no_input(*_):
+    raise RuntimeError("input() is not possible while a notebook is graded")
 
 
 def _described(value):
