@@ -7,9 +7,11 @@ bubblewrap made, gives up every right, and runs the student's cells; it knows no
 but the released notebook and the arguments of the calls. Between examiner and student
 pass frames of plain data.
 
-Modules: `wire` (the frames), `sandbox` (bubblewrap's namespaces), `confine` and
-`seccomp` (what a student process gives up), `cell` (run one cell, keep what it shows),
-`student` (the loop inside), `session` (the same from outside, with restarts),
-`examiner`, `merge` (a submission laid over the released notebook), `launcher`,
-`task` and `grade_one` (the door).
+Inside: `sandbox` (bubblewrap's namespaces), `confine` and `seccomp` (what a student
+process gives up), `student` (its loop). Outside: `session` (that process, with
+restarts), `proxies` (its functions), `examiner`, `verdict` (points and reasons),
+`notebook` (what people may read of it). For both: `wire` (the frames), `source` and
+`cell` (one cell as Jupyter runs it). Before all of it, `reading` and `merge` lay a
+submission over the released notebook. `task` and `grade_one` are the door, `launcher`
+what stands behind it.
 """
