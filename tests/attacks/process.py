@@ -85,6 +85,7 @@ signal.setitimer(signal.ITIMER_VIRTUAL, 0.004)
 """,
         loses=(),
         verdict="limited",
+        exact=False,  # whose turn it is, is chance: it may cost a right answer
         slow=True,
     ),
     Attack(
