@@ -75,18 +75,16 @@ def mean(x):
         shows="not permitted",
     ),
     Attack(
-        "bomb-of-processor-time",
-        "a timer that ends the process in the turn of another cell, in every process",
+        "bomb-for-the-others",
+        "let every later cell end the process, so that innocent ones are blamed",
         answers=HONEST,
         first="""
-import signal
-signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
-signal.setitimer(signal.ITIMER_VIRTUAL, 0.004)
+import os
+from identity_edu.grading.isolation import cell
+cell.run = lambda *arguments: os._exit(0)
 """,
         loses=(),
         verdict="limited",
-        exact=False,  # whose turn it is, is chance: it may cost a right answer
-        slow=True,
     ),
     Attack(
         "exit-in-two-cells",
