@@ -26,6 +26,9 @@ THEME_FLOOR = 3
 FLOORS = {
     "__init__": -1,
     "backend": 0,
+    "bf16": 0.5,
+    "launch": 0.25,
+    "device": 0.5,
     "lanczos": 0.5,
     "linalg": 1,
     "ops": 1,
@@ -44,6 +47,7 @@ FLOORS = {
     "cli": 6,
     "__main__": 7,
 }
+MAY_KNOW_CUPY = {"backend", "device"}
 GPU_LIBRARIES = {"cupy", "cupyx", "cupy_backends"}
 MACHINE_LIBRARIES = GPU_LIBRARIES | {"threadpoolctl"}  # what only the backend asks
 IMAGE_LIBRARY = {"images.py": {"PIL"}}  # JPEG is a format, and no mathematics
@@ -145,10 +149,10 @@ def test_imports_inside_the_package_are_absolute(unit):
 
 
 @each_unit
-def test_only_the_backend_knows_cupy(unit):
+def test_only_the_backend_and_the_device_know_cupy(unit):
     for path, text in sources(unit).items():
         found = (libraries(text) | looked_up_names(text)) & GPU_LIBRARIES
-        assert not found or unit == "backend", f"{path.name} reaches {found}"
+        assert not found or unit in MAY_KNOW_CUPY, f"{path.name} reaches {found}"
 
 
 @each_unit
@@ -177,7 +181,7 @@ def test_mathematics_needs_numpy_and_the_standard_library_alone():
         if FLOORS.get(unit, 0) <= THEME_FLOOR or unit == "checks":
             for path, text in sources(unit).items():
                 found = libraries(text) - allowed
-                found -= MACHINE_LIBRARIES if unit == "backend" else set()
+                found -= MACHINE_LIBRARIES if unit in MAY_KNOW_CUPY else set()
                 found -= (
                     IMAGE_LIBRARY.get(path.name, set()) if unit == "data" else set()
                 )

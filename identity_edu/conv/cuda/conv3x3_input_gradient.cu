@@ -1,0 +1,81 @@
+// grad_x, from grad_y and W: a convolution backwards, stride 1 or 2.
+//
+//                                            c_in
+//                                        +-----------+
+//                                        | W         |   taps c_out: each tap's matrix
+//                                        | transposed|   lies with c_out running, so
+//                                        | tap by tap|   along k: nothing is copied
+//                  taps c_out            +-----------+
+//            +---------------------+     +-----------+
+//   pixels   | gathered from grad_y|     | grad_x    |
+//            +---------------------+     +-----------+
+//
+// Tap a takes input row p to output row (p + 1 - a) / stride, where that is whole. With
+// stride 1 all three do. With stride 2 an even p = 2u has the middle tap alone, which
+// goes to row u; an odd p = 2u + 1 has tap 0, to u + 1, and tap 2, to u. So pixels of
+// one parity of row and column are one matrix product, of 1, 2, 2 and 4 taps, and
+// nothing is multiplied by zero. blockIdx.z is that class: 2 (p % 2) + q % 2.
+
+#include "images.cuh"
+
+// The taps that reach the pixels of one parity, along one axis.
+__device__ __forceinline__ Taps taps_of(int parity, int stride) {
+  const int first = (CENTRE + parity) % stride;
+  return {first, stride, (SIDE - first + stride - 1) / stride, -1};
+}
+
+template <int TILE_N, class OUT>
+__global__ void __launch_bounds__(THREADS, 2) conv3x3_input_gradient(
+    const bf16 *grad_y, const bf16 *W, OUT *grad_x, const bf16 *added, const bf16 *mask,
+    int n, int height, int width, int c_in, int c_out, int stride) {
+  using A = AlongK<TILE_M>;
+  using B = AlongK<TILE_N>;
+  const int parity_p = blockIdx.z / stride, parity_q = blockIdx.z % stride;
+  // Pixels of this class: a grid of their own.
+  const int rows = (height - parity_p + stride - 1) / stride;
+  const int columns = (width - parity_q + stride - 1) / stride;
+  const int n_pixels = n * rows * columns;
+  const int first_pixel = blockIdx.x * TILE_M, first_channel = blockIdx.y * TILE_N;
+  if (first_pixel >= n_pixels) return;
+
+  const Taps down = taps_of(parity_p, stride), across = taps_of(parity_q, stride);
+  const int depth = down.count * across.count * c_out;
+  const int out_height = (height + stride - 1) / stride;
+  const int out_width = (width + stride - 1) / stride;
+  Gather gather({grad_y, n, out_height, out_width, c_out}, down, across);
+  for (int r = 0; r < gather.ROWS; ++r) {
+    const int pixel = first_pixel + gather.row(r);
+    const Place at(pixel, rows, columns);
+    gather.exists[r] = pixel < n_pixels;
+    gather.image[r] = at.image;
+    gather.p[r] = at.p + (CENTRE + parity_p - down.first) / stride;
+    gather.q[r] = at.q + (CENTRE + parity_q - across.first) / stride;
+  }
+
+  static_assert(B::CHUNKS == Gather::CHUNKS, "a thread's two chunks are of one place");
+  const int chunk = threadIdx.x % B::CHUNKS;
+  auto copy = [&](unsigned char *tile_a, unsigned char *tile_b) {
+    gather.copy(tile_a);
+    for (int row = threadIdx.x / B::CHUNKS; row < TILE_N; row += Gather::ROW_STEP) {
+      const int channel = first_channel + row;
+      const bool inside = gather.is_within_taps() && channel < c_in;
+      const bf16 *source =
+          inside ? W + (gather.tap() * c_in + channel) * c_out + gather.channel : W;
+      copy_async(tile_b + B::offset(row, chunk), source, inside);
+    }
+    gather.settle(TILE_K);
+  };
+
+  Sums<TILE_N> sums;
+  multiply<A, B>(sums, (depth + TILE_K - 1) / TILE_K, copy);
+
+  const Epilogue finish = {added, mask, 0};
+  sums.for_each_pair([&](int row, int column, float left, float right) {
+    const int pixel = first_pixel + row, c = first_channel + column;
+    if (pixel >= n_pixels || c >= c_in) return;
+    const Place at(pixel, rows, columns);
+    const int p = at.p * stride + parity_p, q = at.q * stride + parity_q;
+    const int index = ((at.image * height + p) * width + q) * c_in + c;
+    store_pair(grad_x + index, finish(left, index), finish(right, index + 1));
+  });
+}
