@@ -49,7 +49,12 @@ def train(  # noqa: PLR0913, PLR0917 - an option is a parameter
     learning_rate: Annotated[float | None, typer.Option(help=RECIPE)] = None,
     checkpoint_every: Annotated[int | None, typer.Option(min=1, help="Steps.")] = None,
     telemetry_every: Annotated[int | None, typer.Option(min=1, help="Steps.")] = None,
-    backend: Annotated[str, typer.Option(help="numpy | cupy")] = "numpy",
+    backend: Annotated[
+        str | None, typer.Option(help="numpy | cupy (a GPU); numpy.")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="bf16 | fp32, on a GPU; bf16.")
+    ] = None,
 ) -> None:
     """Train the all-convolutional residual net; Ctrl-C stops it so that it can go on.
 
@@ -66,13 +71,15 @@ def train(  # noqa: PLR0913, PLR0917 - an option is a parameter
     }
     changes = {key: value for key, value in changes.items() if value is not None}
     with one_line_errors():
-        _require_numpy(backend)
         if resume is None:
-            recipe = _recipe(name, net, changes)
-            job = _begin(recipe, net, run, seed=seed, threads=threads, source=data)
+            chosen = _backend(backend, precision)
+            recipe = _recipe(name, net, chosen, changes)
+            options = {"threads": threads, "source": data, "backend": chosen}
+            job = _begin(recipe, net, run, seed=seed or 0, **options)
         else:
             options = {_option(key): value for key, value in changes.items()}
             fixed = {"NAME": name, "--net": net, "--run": run, "--seed": seed}
+            fixed |= {"--backend": backend, "--precision": precision}
             _require_free(fixed | options)
             job = _resume(resume, threads=threads, source=data)
         if job is not None:
@@ -91,7 +98,9 @@ def one_line_errors():
 
     try:
         yield
-    except (RunError, OSError, ValueError, MemoryError) as error:
+    except typer.Exit:  # a RuntimeError too
+        raise
+    except (RunError, RuntimeError, OSError, ValueError, MemoryError) as error:
         typer.echo(str(error) or "the memory is full.", err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
@@ -105,8 +114,16 @@ def _say(text):
         typer.echo(text)
 
 
-def _recipe(name, net, changes):
-    from identity_edu.train import recipes
+def _backend(name, precision):
+    from identity_edu.train.backends import Backend
+
+    name = "numpy" if name is None else name
+    usual = "fp32" if name == "numpy" else "bf16"
+    return Backend(name, usual if precision is None else precision)
+
+
+def _recipe(name, net, backend, changes):
+    from identity_edu.train import backends, recipes
 
     for option, value, known in (("NAME", name, NAMES), ("--net", net, (*NETS, None))):
         if value not in known:
@@ -114,21 +131,22 @@ def _recipe(name, net, changes):
             typer.echo(f"{option} must be one of {names}; got {value!r}.", err=True)
             raise typer.Exit(2)
     recipe = recipes.with_net(recipes.RECIPES[name], net or NETS[0])
+    if backend.name != "numpy":
+        recipe = backends.at_a_devices_pace(recipe)
     return recipes.adapted(recipe, **changes)
 
 
-def _begin(recipe, net, folder, *, seed, threads, source):
+def _begin(recipe, net, folder, *, seed, **options):
     from identity_edu.train import start
 
-    seed = 0 if seed is None else seed
     if folder is None:
         kind = "" if net in {None, NETS[0]} else f"-{net}"
         folder = Path("runs") / f"{recipe.name}{kind}-{seed}"
-    job = start.begin(folder, recipe, seed=seed, threads=threads, source=source)
+    job = start.begin(folder, recipe, seed=seed, **options)
     drops = " and ".join(map(str, recipe.drops))
     _say(
         f"{recipe.name} in {folder}: {recipe.architecture.n_weights():,} weights, "
-        f"{recipe.n_steps} steps of {recipe.batch_size} images, {job.threads} threads. "
+        f"{recipe.n_steps} steps of {recipe.batch_size} images, {job.where}. "
         f"The rate, {recipe.learning_rate:g}, falls after {drops} steps."
     )
     return job
@@ -172,18 +190,6 @@ def _say_result(folder, result):
         f"{result['n_steps']} steps in {result['seconds']:.0f} seconds. "
         f"See it: identity-edu plot {shlex.quote(str(folder))}"
     )
-
-
-def _require_numpy(backend):
-    """Refuse another backend, with the reason that there is."""
-    from identity_edu.backend import to_device
-
-    try:
-        to_device([0.0], backend)
-    except RuntimeError as error:
-        raise ValueError(str(error)) from error
-    if backend != "numpy":
-        raise ValueError('training runs on backend "numpy" alone in this version.')
 
 
 def _option(key):

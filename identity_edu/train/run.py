@@ -39,16 +39,17 @@ class Tally:
     n_images: int = 0
     seconds: float = 0.0
 
-    def add(self, loss, n_right, n_images, seconds):
-        """Count a step.
+    def add(self, loss, n_right, n_images, seconds, *, n_steps=1):
+        """Count steps.
 
         Parameters
         ----------
         loss, seconds : float
-        n_right, n_images : int
+            Sums over the steps.
+        n_right, n_images, n_steps : int
         """
         self.loss += loss
-        self.n_steps += 1
+        self.n_steps += n_steps
         self.n_right += n_right
         self.n_images += n_images
         self.seconds += seconds
@@ -98,6 +99,8 @@ class Run:
         What a user should know before it starts.
     """
 
+    _telemetry = Telemetry
+
     def __init__(self, folder, trainer, *, threads, notes=()):
         self.folder, self.trainer = folder, trainer
         self.threads, self.notes = threads, list(notes)
@@ -106,7 +109,12 @@ class Run:
         recipe, seed = trainer.recipe, trainer.seed
         x, _ = training_batch(trainer.examples, recipe, seed=seed, step=0)
         rng = np.random.default_rng([seed, TELEMETRY])
-        self.telemetry = Telemetry(trainer.net, x, rng, n_threads=threads)
+        self.telemetry = self._telemetry(trainer.net, x, rng, n_threads=threads)
+
+    @property
+    def where(self):
+        """What computes, in a few words."""
+        return f"{self.threads} threads"
 
     def train(self, report=lambda step, means: None):
         """Train to the end of the recipe, or until SIGINT or SIGTERM.
@@ -139,7 +147,8 @@ class Run:
                     if trainer.n_steps and trainer.n_steps % recipe.evaluate_every == 0:
                         self._held_out(stop)
                     if not stop():
-                        report(trainer.n_steps + 1, self._step())
+                        means = self._step()
+                        report(trainer.n_steps, means)
                 self.save()
                 accuracy = None if stop() else self._held_out(stop)
             except FloatingPointError as error:
@@ -215,15 +224,9 @@ class Run:
         self.n_saved = record["n_steps"]
 
     def _step(self):
-        """Take a step, with all that is due at it; return the means for the user."""
+        """Go on, with all that is due then; return the means for the user."""
         trainer, recipe = self.trainer, self.trainer.recipe
-        is_observed = trainer.n_steps % recipe.telemetry_every == 0
-        started, self._observing = time.perf_counter(), 0.0
-        measuring = {"observe": self._observe, "watch": self._watch}
-        loss, n_right = trainer.step(**measuring if is_observed else {})
-        seconds = time.perf_counter() - started - self._observing
-        self.seconds += seconds
-        self.tally.add(loss, n_right, recipe.batch_size, seconds)
+        self.seconds += self._advance()
         means = self.tally.means()
         n_steps = trainer.n_steps
         if n_steps % recipe.log_every == 0 or n_steps == recipe.n_steps:
@@ -235,6 +238,17 @@ class Run:
             self.save()
         return means
 
+    def _advance(self):
+        """Take a step into the tally; return the seconds that it took."""
+        trainer, recipe = self.trainer, self.trainer.recipe
+        is_observed = trainer.n_steps % recipe.telemetry_every == 0
+        started, self._observing = time.perf_counter(), 0.0
+        measuring = {"observe": self._observe, "watch": self._watch}
+        loss, n_right = trainer.step(**measuring if is_observed else {})
+        seconds = time.perf_counter() - started - self._observing
+        self.tally.add(loss, n_right, recipe.batch_size, seconds)
+        return seconds
+
     def _watch(self, i, gradient):
         """Show telemetry the gradient at the input of a block."""
         started = time.perf_counter()
@@ -245,21 +259,20 @@ class Run:
         """Write a line of telemetry, between the gradient and the update."""
         started = time.perf_counter()
         record = self.telemetry.measure(self.trainer.runner.block_states(), grad)
-        self._require_finite(record)
-        self.folder.append("telemetry", {"step": self.trainer.n_steps, **record})
+        self._write_telemetry(self.trainer.n_steps, record)
         self._observing += time.perf_counter() - started
 
-    def _require_finite(self, record):
-        """Refuse telemetry that has overflowed before the loss has."""
+    def _write_telemetry(self, step, record):
+        """Append a line, or refuse what has overflowed before the loss has."""
         for kind, by_name in record.items():
             for name, value in by_name.items():
                 if not math.isfinite(value):
-                    optimiser = self.trainer.optimiser
                     raise FloatingPointError(
-                        f"telemetry must stay finite; at step {optimiser.n_steps}, "
-                        f"learning rate {optimiser.learning_rate:g}, the "
+                        f"telemetry must stay finite; at step {step}, learning rate "
+                        f"{self.trainer.recipe.rate(step):g}, the "
                         f"{kind.replace('_', ' ')} of {name} is {value}."
                     )
+        self.folder.append("telemetry", {"step": step, **record})
 
     def _held_out(self, stop):
         """Measure the held-out part and write its line; None if a signal came."""

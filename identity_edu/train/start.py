@@ -4,17 +4,16 @@ import operator
 from pathlib import Path
 
 from identity_edu.conv.team import available_cores
-from identity_edu.train import checkpoint
+from identity_edu.train import backends, checkpoint
+from identity_edu.train.backends import Backend
 from identity_edu.train.environment import differences, environment
 from identity_edu.train.examples import load_data_set
 from identity_edu.train.files import RunError
 from identity_edu.train.folder import RunFolder
 from identity_edu.train.recipes import from_plain, to_plain
-from identity_edu.train.run import Run
-from identity_edu.train.trainer import Trainer
 
 
-def begin(path, recipe, *, seed=0, threads=None, source=None):
+def begin(path, recipe, *, seed=0, threads=None, source=None, backend=None):
     """Begin a run in a new folder.
 
     Parameters
@@ -26,31 +25,35 @@ def begin(path, recipe, *, seed=0, threads=None, source=None):
         Unless given, the cores that this process may use.
     source : path, optional
         Folder of the data (`load_data_set`).
+    backend : identity_edu.train.backends.Backend, optional
+        NumPy unless given.
 
     Returns
     -------
-    Run
+    identity_edu.train.run.Run
 
     Raises
     ------
     RunError
-        If there is a run already.
+        If there is a run already, or the backend cannot compute here.
     """
     folder = RunFolder(path)
+    backend = Backend() if backend is None else backend
     folder.require_new()  # before the data, which take longer
+    backend.require()
     threads = available_cores() if threads is None else threads
     examples = load_data_set(recipe.name, source)
-    trainer = Trainer(recipe, examples, seed=seed, threads=threads)
-    run = Run(folder, trainer, threads=threads)
+    run = backend.run(folder, recipe, examples, seed=seed, threads=threads)
     folder.create(
         {
             "recipe": to_plain(recipe),
+            "backend": backend.to_plain(),
             "seed": seed,
             "data": {
                 "source": None if source is None else str(Path(source).resolve()),
                 "digest": examples.digest(),
             },
-            "history": [_entry(0, threads)],
+            "history": [_entry(0, threads, backend.environment(run))],
         }
     )
     return run
@@ -69,7 +72,7 @@ def resume(path, *, threads=None, source=None):
 
     Returns
     -------
-    Run
+    identity_edu.train.run.Run
         Its notes say where it goes on, and what is not as it was.
 
     Raises
@@ -83,12 +86,14 @@ def resume(path, *, threads=None, source=None):
     folder.lock()
     try:
         recipe, history = from_plain(settings["recipe"]), settings["history"]
+        backend = backends.from_plain(settings.get("backend"))
         before = history[-1]
         threads, more = _threads(operator.index(before["threads"]), threads)
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise RunError(
             f"{folder.path / 'run.json'} is not as it was written: {error!r}."
         ) from error
+    backend.require()
     arrays, record, notes = checkpoint.load_newest(folder.path)
     source = settings["data"]["source"] if source is None else source
     try:
@@ -100,19 +105,21 @@ def resume(path, *, threads=None, source=None):
             f"{folder.path} was begun on other data: the digest of the images and "
             "labels differs. Name the folder of its data with --data."
         )
-    notes += more + differences(before["environment"], environment())
-    trainer = Trainer(recipe, examples, seed=settings["seed"], threads=threads)
-    run = Run(folder, trainer, threads=threads, notes=notes)
+    seed = settings["seed"]
+    run = backend.run(folder, recipe, examples, seed=seed, threads=threads)
+    entry = _entry(run.n_saved, threads, backend.environment(run))
+    run.notes = notes + more + differences(before["environment"], entry["environment"])
     if record is not None:
         run.restore(arrays, record)
     folder.cut_back(run.n_saved)
-    folder.update(settings | {"history": [*history, _entry(run.n_saved, threads)]})
+    folder.update(settings | {"history": [*history, entry | {"step": run.n_saved}]})
     return run
 
 
-def _entry(n_steps, threads):
+def _entry(n_steps, threads, device):
     """Return what the settings remember of a beginning."""
-    return {"step": n_steps, "threads": threads, "environment": environment()}
+    where = environment() | device
+    return {"step": n_steps, "threads": threads, "environment": where}
 
 
 def _threads(before, asked):
