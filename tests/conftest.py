@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import stand_in_cupy
 from threadpoolctl import threadpool_limits
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # no test opens a window
@@ -38,7 +39,18 @@ def _cupy():
     return cupy
 
 
-@pytest.fixture(params=["numpy", pytest.param("cupy", marks=pytest.mark.gpu)])
+@pytest.fixture
+def stand_in(monkeypatch):
+    """Give the arrays that refuse what CuPy's refuse, under CuPy's name."""
+    monkeypatch.setitem(sys.modules, "cupy", stand_in_cupy.cupy)
+    return stand_in_cupy.cupy
+
+
+@pytest.fixture(
+    params=["numpy", "stand-in", pytest.param("cupy", marks=pytest.mark.gpu)]
+)
 def xp(request):
-    """Give NumPy, and CuPy in runs with ``-m gpu``."""
+    """Give NumPy, the stand-in for CuPy, and CuPy itself in runs with ``-m gpu``."""
+    if request.param == "stand-in":
+        return request.getfixturevalue("stand_in")
     return np if request.param == "numpy" else _cupy()
