@@ -10,6 +10,7 @@ from identity_edu.conv.cuda.launches import (
     forward,
     input_gradient,
     n_parts,
+    tile_sizes,
     uses_tensor_cores,
     weight_gradient,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "forward",
     "input_gradient",
     "n_parts",
+    "tile_sizes",
     "uses_tensor_cores",
     "weight_gradient",
 ]

@@ -22,6 +22,7 @@ template <int TILE_N, class OUT>
 __global__ void __launch_bounds__(THREADS, 2)
     conv3x3_forward(const bf16 *x, const bf16 *W, OUT *y, const bf16 *added, int relu,
                     int n, int height, int width, int c_in, int c_out, int stride) {
+  constexpr int TILE_M = ROWS_BESIDE<TILE_N>;
   using A = AlongK<TILE_M>;
   using B = AcrossK<TILE_N>;
   const int out_height = (height + stride - 1) / stride;
@@ -31,30 +32,32 @@ __global__ void __launch_bounds__(THREADS, 2)
   const int depth = SIDE * SIDE * c_in;
 
   const Taps all = {0, 1, SIDE, 1};
-  Gather gather({x, n, height, width, c_in}, all, all);
+  Gather<TILE_M> gather({x, n, height, width, c_in}, all, all);
   for (int r = 0; r < gather.ROWS; ++r) {
     const int pixel = first_pixel + gather.row(r);
     const Place at(pixel, out_height, out_width);
-    gather.exists[r] = pixel < n_pixels;
-    gather.image[r] = at.image;
-    gather.p[r] = at.p * stride - CENTRE;
-    gather.q[r] = at.q * stride - CENTRE;
+    gather.place(r, pixel < n_pixels, at.image, at.p * stride - CENTRE,
+                 at.q * stride - CENTRE);
   }
 
+  // This thread's chunk of B: of every ROW_STEP-th row, always the same channels.
   constexpr int ROW_STEP = THREADS / B::CHUNKS;
-  const int chunk = threadIdx.x % B::CHUNKS;
+  static_assert(ROW_STEP % 8 == 0, "all rows of a thread turn alike");
+  const int chunk = threadIdx.x % B::CHUNKS, first_row = threadIdx.x / B::CHUNKS;
   const int channel = first_channel + chunk * CHUNK;
-  int first_k = 0;
+  const int rows = channel < c_out ? depth : 0;  // of W that this thread needs
+  const int to = kept(B::offset(first_row, chunk));
+  int k = first_row;
+  const bf16 *source = W + k * c_out + channel;
   auto copy = [&](unsigned char *tile_a, unsigned char *tile_b) {
     gather.copy(tile_a);
-    gather.settle(TILE_K);
-    for (int row = threadIdx.x / B::CHUNKS; row < TILE_K; row += ROW_STEP) {
-      const int k = first_k + row;
-      const bool inside = k < depth && channel < c_out;
-      const bf16 *source = inside ? W + k * c_out + channel : W;
-      copy_async(tile_b + B::offset(row, chunk), source, inside);
-    }
-    first_k += TILE_K;
+    gather.move(TILE_K);
+#pragma unroll
+    for (int row = 0; row < TILE_K; row += ROW_STEP)
+      copy_async(tile_b + to + B::offset(row, 0), source + row * c_out,
+                 k + row < rows);
+    k += TILE_K;
+    source += TILE_K * c_out;
   };
 
   Sums<TILE_N> sums;

@@ -28,6 +28,7 @@ template <int TILE_N, class OUT>
 __global__ void __launch_bounds__(THREADS, 2) conv3x3_input_gradient(
     const bf16 *grad_y, const bf16 *W, OUT *grad_x, const bf16 *added, const bf16 *mask,
     int n, int height, int width, int c_in, int c_out, int stride) {
+  constexpr int TILE_M = ROWS_BESIDE<TILE_N>;
   using A = AlongK<TILE_M>;
   using B = AlongK<TILE_N>;
   const int parity_p = blockIdx.z / stride, parity_q = blockIdx.z % stride;
@@ -42,28 +43,30 @@ __global__ void __launch_bounds__(THREADS, 2) conv3x3_input_gradient(
   const int depth = down.count * across.count * c_out;
   const int out_height = (height + stride - 1) / stride;
   const int out_width = (width + stride - 1) / stride;
-  Gather gather({grad_y, n, out_height, out_width, c_out}, down, across);
+  Gather<TILE_M> gather({grad_y, n, out_height, out_width, c_out}, down, across);
   for (int r = 0; r < gather.ROWS; ++r) {
     const int pixel = first_pixel + gather.row(r);
     const Place at(pixel, rows, columns);
-    gather.exists[r] = pixel < n_pixels;
-    gather.image[r] = at.image;
-    gather.p[r] = at.p + (CENTRE + parity_p - down.first) / stride;
-    gather.q[r] = at.q + (CENTRE + parity_q - across.first) / stride;
+    gather.place(r, pixel < n_pixels, at.image,
+                 at.p + (CENTRE + parity_p - down.first) / stride,
+                 at.q + (CENTRE + parity_q - across.first) / stride);
   }
 
-  static_assert(B::CHUNKS == Gather::CHUNKS, "a thread's two chunks are of one place");
-  const int chunk = threadIdx.x % B::CHUNKS;
+  // This thread's chunk of B: the same tap and channels of y as its chunk of A.
+  static_assert(B::CHUNKS == gather.CHUNKS, "the chunks of a thread have one place");
+  const int chunk = threadIdx.x % B::CHUNKS, first_row = threadIdx.x / B::CHUNKS;
+  const int to = kept(B::offset(first_row, chunk));
   auto copy = [&](unsigned char *tile_a, unsigned char *tile_b) {
     gather.copy(tile_a);
-    for (int row = threadIdx.x / B::CHUNKS; row < TILE_N; row += Gather::ROW_STEP) {
-      const int channel = first_channel + row;
-      const bool inside = gather.is_within_taps() && channel < c_in;
-      const bf16 *source =
-          inside ? W + (gather.tap() * c_in + channel) * c_out + gather.channel : W;
-      copy_async(tile_b + B::offset(row, chunk), source, inside);
-    }
-    gather.settle(TILE_K);
+    const int tap = gather.tap_of_kernel();
+    const bf16 *source =
+        W + (tap * c_in + first_channel + first_row) * c_out + gather.channel;
+    const int channels = gather.is_within_taps() ? c_in - first_channel : 0;
+#pragma unroll
+    for (int row = 0; row < TILE_N; row += gather.ROW_STEP)
+      copy_async(tile_b + to + B::offset(row, 0), source + row * c_out,
+                 first_row + row < channels);
+    gather.move(TILE_K);
   };
 
   Sums<TILE_N> sums;

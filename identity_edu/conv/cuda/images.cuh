@@ -10,10 +10,12 @@ struct Images {
   int n, height, width, channels;
 
   __device__ __forceinline__ bool has(int p, int q) const {
-    return 0 <= p && p < height && 0 <= q && q < width;
+    // A negative number is a large one without its sign: two comparisons, not four.
+    return static_cast<unsigned>(p) < static_cast<unsigned>(height) &&
+           static_cast<unsigned>(q) < static_cast<unsigned>(width);
   }
-  __device__ __forceinline__ const bf16 *pixel(int image, int p, int q) const {
-    return data + ((image * height + p) * width + q) * channels;
+  __device__ __forceinline__ int pixel(int image, int p, int q) const {
+    return ((image * height + p) * width + q) * channels;
   }
 };
 
@@ -35,22 +37,29 @@ struct Taps {
 };
 
 // What one thread copies of A, TILE_M pixels by TILE_K numbers of (tap, channel): of
-// two rows, always the same chunk. Along k the channels of a tap follow one another,
-// then comes the next tap.
+// some rows, always the same chunk. Along k the channels of a tap follow one another,
+// then comes the next tap. Which taps of a row lie inside the image is a bit for each,
+// found before the loop; in it, a copy is an addition and a look at a bit.
+template <int TILE_M>
 struct Gather {
   static constexpr int CHUNKS = AlongK<TILE_M>::CHUNKS;
   static constexpr int ROW_STEP = THREADS / CHUNKS;
   static constexpr int ROWS = TILE_M / ROW_STEP;
+  static_assert(ROW_STEP % 8 == 0, "all rows of a thread turn alike");
 
   Images from;
   Taps down, across;
-  int image[ROWS], p[ROWS], q[ROWS];  // the pixel that the first tap sees
-  bool exists[ROWS];
-  int i, j, channel;  // where this thread's chunk is: tap, and first channel
+  int first[ROWS];       // where in `from` the first tap's pixel begins
+  unsigned inside[ROWS];  // bit t: tap t sees a pixel of the image
+  int tap, i, j;          // of this thread's chunk: number, row, column
+  int channel, moved;     // of this thread's chunk: in its pixel, and from `first`
+  int to;                 // where its first copy goes in the tile
 
   __device__ __forceinline__ Gather(const Images &from, Taps down, Taps across)
-      : from(from), down(down), across(across), i(0), j(0), channel(0) {
-    settle(threadIdx.x % CHUNKS * CHUNK);
+      : from(from), down(down), across(across), tap(0), i(0), j(0), channel(0),
+        moved(0),
+        to(kept(AlongK<TILE_M>::offset(row(0), threadIdx.x % CHUNKS))) {
+    move(threadIdx.x % CHUNKS * CHUNK);
   }
 
   // Row r of this thread, counted from the first of the tile.
@@ -58,35 +67,49 @@ struct Gather {
     return threadIdx.x / CHUNKS + r * ROW_STEP;
   }
 
-  // Move on by a number of channels, over as many taps as they take.
-  __device__ __forceinline__ void settle(int n_channels) {
+  // Row r begins at pixel (p, q) of an image, or nowhere.
+  __device__ __forceinline__ void place(int r, bool exists, int image, int p, int q) {
+    first[r] = from.pixel(image, p, q);
+    inside[r] = 0;
+    for (int t = 0; exists && t < down.count * across.count; ++t) {
+      const int pt = p + t / across.count * down.direction;
+      const int qt = q + t % across.count * across.direction;
+      inside[r] |= static_cast<unsigned>(from.has(pt, qt)) << t;
+    }
+  }
+
+  // Move on by a number of channels, over as many taps as they take. Beyond the last
+  // tap no bit is set.
+  __device__ __forceinline__ void move(int n_channels) {
     channel += n_channels;
+    moved += n_channels;
     while (channel >= from.channels) {
       channel -= from.channels;
+      moved += (across.direction - 1) * from.channels;
+      ++tap;
       if (++j == across.count) {
         j = 0;
         ++i;
+        moved += (down.direction * from.width - across.direction * across.count) *
+                 from.channels;
       }
     }
   }
 
-  __device__ __forceinline__ bool is_within_taps() const { return i < down.count; }
+  __device__ __forceinline__ bool is_within_taps() const {
+    return tap < down.count * across.count;
+  }
 
   // Which tap of W, counted row by row.
-  __device__ __forceinline__ int tap() const {
+  __device__ __forceinline__ int tap_of_kernel() const {
     return (down.first + i * down.step) * SIDE + across.first + j * across.step;
   }
 
   __device__ __forceinline__ void copy(unsigned char *tile) const {
 #pragma unroll
-    for (int r = 0; r < ROWS; ++r) {
-      const int pr = p[r] + i * down.direction, qr = q[r] + j * across.direction;
-      const bool inside = exists[r] && is_within_taps() && from.has(pr, qr);
-      const bf16 *source =
-          inside ? from.pixel(image[r], pr, qr) + channel : from.data;
-      const int chunk = threadIdx.x % CHUNKS;
-      copy_async(tile + AlongK<TILE_M>::offset(row(r), chunk), source, inside);
-    }
+    for (int r = 0; r < ROWS; ++r)
+      copy_async(tile + to + AlongK<TILE_M>::offset(r * ROW_STEP, 0),
+                 from.data + (first[r] + moved), inside[r] >> tap & 1);
   }
 };
 

@@ -15,9 +15,9 @@ __global__ void naive_forward(const bf16 *x, const bf16 *W, bf16 *y, int n, int 
   for (int tap = 0; tap < SIDE * SIDE; ++tap) {
     const int p = at.p + tap / SIDE - CENTRE, q = at.q + tap % SIDE - CENTRE;
     if (!from.has(p, q)) continue;
-    const bf16 *pixel = from.pixel(at.image, p, q);
+    const int pixel = from.pixel(at.image, p, q);
     for (int i = 0; i < c_in; ++i)
-      sum += to_float(pixel[i]) * to_float(W[(tap * c_in + i) * c_out + c]);
+      sum += to_float(x[pixel + i]) * to_float(W[(tap * c_in + i) * c_out + c]);
   }
   y[index] = rounded<bf16>(sum);
 }
@@ -28,6 +28,7 @@ template <int TILE_N>
 __global__ void __launch_bounds__(THREADS)
     tensor_forward(const bf16 *x, const bf16 *W, bf16 *y, int n, int height, int width,
                    int c_in, int c_out) {
+  constexpr int TILE_M = ROWS_BESIDE<TILE_N>;
   constexpr int CHUNKS_N = TILE_N / CHUNK, CHUNKS_K = TILE_K / CHUNK;
   uint4 *tile_a = reinterpret_cast<uint4 *>(shared_memory());
   uint4 *tile_b = tile_a + TILE_M * CHUNKS_K;
@@ -46,7 +47,7 @@ __global__ void __launch_bounds__(THREADS)
       const int p = place.p + tap / SIDE - CENTRE, q = place.q + tap % SIDE - CENTRE;
       const bool inside = pixel < n_pixels && k < depth && from.has(p, q);
       tile_a[at] = inside ? *reinterpret_cast<const uint4 *>(
-                                from.pixel(place.image, p, q) + k % c_in)
+                                x + from.pixel(place.image, p, q) + k % c_in)
                           : zeros;
     }
     for (int at = threadIdx.x; at < TILE_K * CHUNKS_N; at += THREADS) {
@@ -63,15 +64,15 @@ __global__ void __launch_bounds__(THREADS)
         const int row = sums.first_row() + i * MMA_M + lane % 16;
         load_matrices(a[i], tile_a + row * CHUNKS_K + k / CHUNK + lane / 16);
       }
-      for (int j = 0; j < sums.PARTS_N; j += 2) {
-        const int column = sums.first_column() + j * MMA_N;
+      for (int j = 0; j < PAIRS_N; ++j) {
+        const int column = sums.first_column() + j * 2 * MMA_N;
         unsigned b[4];
         load_matrices_transposed(b, tile_b + (k + lane % 16) * CHUNKS_N +
                                         column / CHUNK + lane / 16);
         const unsigned left[2] = {b[0], b[1]}, right[2] = {b[2], b[3]};
         for (int i = 0; i < PARTS_M; ++i) {
-          multiply_add(sums.part[i][j], a[i], left);
-          multiply_add(sums.part[i][j + 1], a[i], right);
+          multiply_add(sums.part[i][2 * j], a[i], left);
+          multiply_add(sums.part[i][2 * j + 1], a[i], right);
         }
       }
     }

@@ -16,9 +16,9 @@ from identity_edu.launch import BF16, NULL, Kernel, Launch
 FOLDER = Path(__file__).parent
 
 # As in the sources: tiles.cuh and plain.cu.
-TILE_M, TILE_K, STAGES, THREADS = 128, 32, 4, 256
+TILE_K, STAGES, THREADS, WARP_TILE = 32, 4, 128, 64
 CHUNK = 8
-PLAIN_TILE, PLAIN_DEPTH = 64, 16
+PLAIN_TILE, PLAIN_DEPTH, PLAIN_THREADS = 64, 16, 256
 PLAIN_SHARED_BYTES = 4 * 2 * PLAIN_DEPTH * (PLAIN_TILE + 1)
 
 # Blocks that a weight gradient is split into: two for each multiprocessor of the
@@ -73,7 +73,7 @@ def forward(shape, x, W, y, *, added=None, relu=False):
     cost = {"flops": shape.flops, "bytes": _n_bytes(x, W, y, added)}
     if not uses_tensor_cores(shape, x.dtype):
         return _plain("forward", shape, x.dtype, (rows, columns), arrays, cost)
-    name = f"conv3x3_forward<{_tile_n(columns)}, {_c_type(y.dtype)}>"
+    name = f"conv3x3_forward<{tile_sizes(columns)[1]}, {_c_type(y.dtype)}>"
     return _tensor(name, shape, (rows, columns, 1), arrays, cost)
 
 
@@ -113,7 +113,7 @@ def input_gradient(shape, grad_y, W, grad_x, *, added=None, mask=None):
     if not uses_tensor_cores(shape, grad_y.dtype):
         size = math.prod(shape.input[:3]), columns
         return _plain("input_gradient", shape, grad_y.dtype, size, arrays, cost)
-    name = f"conv3x3_input_gradient<{_tile_n(columns)}, {_c_type(grad_x.dtype)}>"
+    name = f"conv3x3_input_gradient<{tile_sizes(columns)[1]}, {_c_type(grad_x.dtype)}>"
     # Of each parity of row and column; the even ones are the most.
     rows = shape.n * -(-shape.height // stride) * -(-shape.width // stride)
     return _tensor(name, shape, (rows, columns, stride**2), arrays, cost)
@@ -152,7 +152,7 @@ def weight_gradient(shape, x, grad_y, parts):
     rows, steps = shape.side**2 * shape.c_in, _n_steps(shape, x.dtype)
     arrays, each = (x, grad_y, parts), -(-steps // n)
     if uses_tensor_cores(shape, x.dtype):
-        name = f"conv3x3_weight_gradient<{_tile_n(shape.c_out)}>"
+        name = f"conv3x3_weight_gradient<{tile_sizes(shape.c_out)[1]}>"
         made = _tensor(name, shape, (rows, shape.c_out, n), arrays, cost)
         return replace(made, args=(*made.args, np.int32(each)))
     made = _plain("weight_gradient", shape, x.dtype, (rows, shape.c_out), arrays, cost)
@@ -179,7 +179,8 @@ def n_parts(shape, dtype):
     """
     steps, rows = _n_steps(shape, dtype), shape.side**2 * shape.c_in
     if uses_tensor_cores(shape, dtype):
-        tiles = -(-rows // TILE_M) * -(-shape.c_out // _tile_n(shape.c_out))
+        tile_m, tile_n = tile_sizes(shape.c_out)
+        tiles = -(-rows // tile_m) * -(-shape.c_out // tile_n)
     else:
         tiles = -(-rows // PLAIN_TILE) * -(-shape.c_out // PLAIN_TILE)
     wanted = min(max(1, WEIGHT_BLOCKS // tiles), steps)
@@ -192,20 +193,33 @@ def _n_steps(shape, dtype):
     return -(-math.prod(shape.output[:3]) // depth)
 
 
-def _tile_n(columns):
-    return 64 if columns <= 64 else 128
+def tile_sizes(columns):
+    """Return the size of the tile that a block of the tensor cores' kernels makes.
+
+    Parameters
+    ----------
+    columns : int >= 1
+        Of the whole product.
+
+    Returns
+    -------
+    tuple of int
+        Rows and columns.
+    """
+    n_wide = 1 if columns <= WARP_TILE else 2
+    return WARP_TILE * THREADS // 32 // n_wide, WARP_TILE * n_wide
 
 
 def _tensor(name, shape, size, arrays, cost):
     """Launch a kernel of tiles; `size` is its rows, columns and layers of blocks."""
     rows, columns, layers = size
-    tile_n, (*numbers, _, stride) = _tile_n(columns), vars(shape).values()
+    (tile_m, tile_n), (*numbers, _, stride) = tile_sizes(columns), vars(shape).values()
     return Launch(
         Kernel(FOLDER / f"{name.partition('<')[0]}.cu", name),
-        (-(-rows // TILE_M), -(-columns // tile_n), layers),
+        (-(-rows // tile_m), -(-columns // tile_n), layers),
         THREADS,
         (*arrays, *map(np.int32, (*numbers, stride))),
-        STAGES * BF16.itemsize * TILE_K * (TILE_M + tile_n),
+        STAGES * BF16.itemsize * TILE_K * (tile_m + tile_n),
         **cost,
     )
 
@@ -215,7 +229,7 @@ def _plain(which, shape, dtype, size, arrays, cost):
     return Launch(
         Kernel(FOLDER / "plain.cu", f"plain_{which}<{_c_type(dtype)}>"),
         (-(-size[0] // PLAIN_TILE), -(-size[1] // PLAIN_TILE), 1),
-        THREADS,
+        PLAIN_THREADS,
         (*arrays, *map(np.int32, vars(shape).values())),
         PLAIN_SHARED_BYTES,
         **cost,

@@ -35,6 +35,13 @@ __device__ __forceinline__ unsigned shared_address(const void *shared) {
   return static_cast<unsigned>(__cvta_generic_to_shared(shared));
 }
 
+// The same number, of which the compiler does not know where it comes from: it keeps it
+// in a register instead of computing it again in every round of a loop.
+__device__ __forceinline__ int kept(int number) {
+  asm volatile("" : "+r"(number));
+  return number;
+}
+
 // Start to copy 16 bytes past the registers; zeros, and nothing is read, if outside.
 __device__ __forceinline__ void copy_async(void *shared, const void *global,
                                            bool inside) {
