@@ -120,6 +120,11 @@ class DeviceStep:
         self.observed = self._training_launches(training, descent, pad, self._norms)
         self._graphs = {}
 
+    @property
+    def labels(self):
+        """Labels of the last batch, on the device."""
+        return self._classes["labels"]
+
     def begin(self, plan, rates):
         """Set out for a series of steps.
 

@@ -1,0 +1,305 @@
+"""Runs on a device: the same batches, lines and checkpoints; here on a processor."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from emulator import EmulatedDevice, compiler
+from typer.testing import CliRunner
+
+from identity_edu import cli, data
+from identity_edu.allconv import Architecture, Stage
+from identity_edu.allconv.device_step import DeviceStep, load_examples
+from identity_edu.launch import PaperDevice
+from identity_edu.train import backends, recipes, start, telemetry
+from identity_edu.train.backends import Backend
+from identity_edu.train.device_plan import plan
+from identity_edu.train.device_trainer import SERIES, DeviceTrainer
+from identity_edu.train.examples import DataSet, training_batch
+from identity_edu.train.files import RunError
+
+pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler with C++20")
+
+SMALL = Architecture(image=(8, 8, 1), stages=(Stage(1, 8), Stage(1, 16, 2)), stem=8)
+RECIPE = recipes.Recipe(
+    "digits",
+    SMALL,
+    n_steps=9,
+    drops=(5, 8),
+    batch_size=4,
+    pad=1,
+    flip=True,
+    log_every=3,
+    telemetry_every=2,
+    checkpoint_every=4,
+    evaluate_every=5,
+)
+FLOAT, BRIEF = Backend("cupy", "fp32"), Backend("cupy", "bf16")
+LINES = ("log", "telemetry", "held_out")
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing of ours may catch it."""
+
+
+def few_digits(*_):
+    x, labels, x_test, labels_test = data.split_digit_images()
+    return DataSet(x[:18], labels[:18], x_test[:6], labels_test[:6])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_and_emulated():
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(start, "load_data_set", few_digits)
+        patched.setattr(backends, "CudaDevice", EmulatedDevice)
+        patched.setattr(telemetry, "MOST_STEPS", 2)
+        yield
+
+
+def begun(path, recipe=RECIPE, *, backend=FLOAT):
+    return start.begin(path, recipe, seed=3, threads=1, backend=backend)
+
+
+def lines(path, name):
+    text = (path / f"{name}.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def timeless(path):
+    """Return all that a run wrote, without seconds."""
+    content = {name: lines(path, name) for name in LINES}
+    for line in content["log"]:
+        del line["images_per_second"]
+    with np.load(path / "checkpoint.npz") as arrays:
+        content |= {k: arrays[k].tolist() for k in arrays.files if k != "record"}
+    result = json.loads((path / "result.json").read_text())
+    return content | {"accuracy": result["held_out_accuracy"]}
+
+
+def assert_alike(found, expected, rtol, where=""):
+    """Compare what JSON holds, number by number."""
+    assert type(found) is type(expected), where
+    if isinstance(found, dict):
+        assert list(found) == list(expected), where
+        for key, value in expected.items():
+            assert_alike(found[key], value, rtol, f"{where}/{key}")
+    elif isinstance(found, list):
+        assert len(found) == len(expected), where
+        for i, pair in enumerate(zip(found, expected, strict=True)):
+            assert_alike(*pair, rtol, f"{where}/{i}")
+    elif isinstance(found, float):
+        assert found == pytest.approx(expected, rel=rtol, abs=1e-7), where
+    else:
+        assert found == expected, where
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folders = {}
+    for backend in (Backend(), FLOAT, BRIEF):
+        folder = tmp_path_factory.mktemp("run") / "it"
+        begun(folder, backend=backend).train()
+        folders[backend] = folder
+    return folders
+
+
+@pytest.mark.parametrize("pad", [0, 2])
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_a_device_draws_the_batches_of_the_host_to_the_bit(rng, pad, flip, n_channels):
+    shape = (18, 8, 8, n_channels)
+    x = rng.integers(0, 256, shape, np.uint8)
+    mean, std = rng.random((2, n_channels)).astype(np.float32) + 0.1
+    examples = DataSet(x, np.arange(18), x, np.arange(18), (mean, std))
+    table = replace(SMALL, image=shape[1:], n_classes=18)
+    recipe = replace(RECIPE, architecture=table, pad=pad, flip=flip)
+    trainer = DeviceTrainer(EmulatedDevice(), recipe, examples, precision="fp32")
+    device, step = trainer.device, trainer.on_device
+    for first in (0, 3, 4, 9):  # four steps are an epoch; two images are left over
+        step.begin(plan(18, recipe, seed=0, first=first, n_steps=1), [0.1])
+        step.replay()
+        x_host, labels = training_batch(examples, recipe, seed=0, step=first)
+        np.testing.assert_array_equal(device.download(step.net.states[0]), x_host)
+        np.testing.assert_array_equal(device.download(step.labels), labels)
+
+
+def test_too_few_examples_are_refused():
+    with pytest.raises(ValueError, match="at most the 3 examples; got 4"):
+        plan(3, RECIPE, seed=0, first=0, n_steps=1)
+
+
+def test_a_run_in_float32_is_the_one_that_numpy_makes(uninterrupted):
+    on_host, on_device = (timeless(uninterrupted[b]) for b in (Backend(), FLOAT))
+    assert [line["step"] for line in on_device["log"]] == [3, 6, 9]
+    assert [line["step"] for line in on_device["telemetry"]] == [0, 2, 4, 6, 8]
+    assert [line["step"] for line in on_device["held_out"]] == [5, 9]
+    assert_alike(on_device, on_host, rtol=2e-4)
+
+
+def test_a_run_in_bf16_stays_close(uninterrupted):
+    on_host, on_device = (timeless(uninterrupted[b]) for b in (Backend(), BRIEF))
+    loss, same = ([line["loss"] for line in c["log"]] for c in (on_device, on_host))
+    assert loss == pytest.approx(same, rel=0.02)
+    assert loss != same
+
+
+@pytest.mark.parametrize("backend", [FLOAT, BRIEF], ids=["fp32", "bf16"])
+@pytest.mark.parametrize("cut", [3, 5, 8])
+def test_a_killed_run_goes_on_to_the_bit(cut, backend, uninterrupted, tmp_path):
+    run = begun(tmp_path / "it", backend=backend)
+
+    def report(step, _):
+        if step >= cut:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run.train(report)
+    start.resume(tmp_path / "it", threads=1).train()
+    assert timeless(tmp_path / "it") == timeless(uninterrupted[backend])
+
+
+def test_a_series_longer_than_the_device_holds_is_split(tmp_path, monkeypatch):
+    recipe = replace(RECIPE, n_steps=7, telemetry_every=50, log_every=50)
+    begun(tmp_path / "whole", recipe).train()
+    monkeypatch.setattr("identity_edu.train.device_trainer.SERIES", 3)
+    begun(tmp_path / "split", recipe).train()
+    assert timeless(tmp_path / "whole") == timeless(tmp_path / "split")
+    assert SERIES >= 20  # the usual one holds the steps between two lines
+
+
+def test_projected_transitions_are_those_of_the_host(tmp_path):
+    recipe = recipes.with_net(replace(RECIPE, n_steps=5), "procrustes")
+    for backend in (Backend(), FLOAT):
+        begun(tmp_path / backend.name, recipe, backend=backend).train()
+    found, expected = (timeless(tmp_path / name) for name in ("cupy", "numpy"))
+    assert_alike(found, expected, rtol=2e-4)
+    W = np.array(found["params/transitions.0.W"])[0, 0]
+    # The last step ends with an odd number, one after the last projection.
+    assert W.shape == (8, 16)
+
+
+def test_a_plain_net_trains_too(tmp_path):
+    # Without margins of zeros, for which Winograd's rounding makes activations that are
+    # exactly zero a little more, and lets gradients pass that stop here.
+    recipe = recipes.with_net(replace(RECIPE, n_steps=3, pad=0), "plain")
+    for backend in (Backend(), FLOAT):
+        begun(tmp_path / backend.name, recipe, backend=backend).train()
+    found, expected = (timeless(tmp_path / name) for name in ("cupy", "numpy"))
+    assert_alike(found, expected, rtol=2e-4)
+
+
+def test_the_settings_name_backend_and_device_and_a_resumed_run_keeps_them(tmp_path):
+    begun(tmp_path / "it", backend=BRIEF)
+    settings = json.loads((tmp_path / "it" / "run.json").read_text())
+    assert settings["backend"] == {"name": "cupy", "precision": "bf16"}
+    assert settings["history"][0]["environment"]["device"] == "emulated device"
+    run = start.resume(tmp_path / "it", threads=1)
+    assert run.where == "bf16 on emulated device"
+
+
+def test_another_device_is_named(tmp_path, monkeypatch):
+    begun(tmp_path / "it").folder.unlock()
+    monkeypatch.setattr(EmulatedDevice, "name", "another one")
+    notes = " ".join(start.resume(tmp_path / "it", threads=1).notes)
+    assert "device was emulated device and is another one: the bits may differ" in notes
+
+
+def test_a_run_from_before_there_was_a_choice_is_numpys():
+    assert backends.from_plain(None) == Backend()
+
+
+@pytest.mark.parametrize("record", [{}, {"name": "cupy"}, 3, {"name": 1, "x": 2}])
+def test_a_damaged_backend_is_named(record):
+    with pytest.raises(ValueError, match="must have exactly"):
+        backends.from_plain(record)
+
+
+def test_memory_is_asked_for_before_anything_is_allocated(monkeypatch):
+    device = EmulatedDevice(memory_bytes=100_000)
+    monkeypatch.setattr(device, "empty", lambda *_: pytest.fail("it allocates"))
+    with pytest.raises(RunError, match=r"needs 0\.\d\d GB .*; 0\.00 GB are free"):
+        DeviceTrainer(device, RECIPE, few_digits())
+
+
+def test_what_is_asked_for_is_what_is_allocated():
+    paper, device = PaperDevice(), EmulatedDevice(memory_bytes=10**9)
+    examples = few_digits()
+    for where in (paper, device):
+        trainer = DeviceTrainer.__new__(DeviceTrainer)
+        trainer.recipe, trainer.examples = RECIPE, examples
+        trainer.net, trainer.dtype = net_of(RECIPE), backends.PRECISIONS["bf16"]
+        made = trainer._step_on(where)
+    assert made is not None
+    assert paper.n_bytes == 10**9 - device.free_bytes()
+
+
+def net_of(recipe):
+    from identity_edu import allconv
+
+    return allconv.init_net(np.random.default_rng(0), recipe.architecture)
+
+
+def test_a_loss_that_is_not_finite_names_step_and_rate(tmp_path):
+    recipe = replace(RECIPE, learning_rate=1e30, telemetry_every=50)
+    with pytest.raises(RunError, match=r"it is (nan|inf) at step \d, learning rate 1e"):
+        begun(tmp_path / "it", recipe).train()
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "message"),
+    [
+        ("jax", "fp32", "one of numpy, cupy; got 'jax'"),
+        ("cupy", "fp16", "one of bf16, fp32; got 'fp16'"),
+        ("numpy", "bf16", "'numpy' has precision fp32 alone; got 'bf16'"),
+    ],
+)
+def test_backends_that_do_not_exist_are_refused(name, precision, message):
+    with pytest.raises(ValueError, match=message):
+        Backend(name, precision)
+
+
+def test_a_device_is_looked_at_less_often():
+    slower = backends.at_a_devices_pace(recipes.CIFAR10)
+    assert (slower.telemetry_every, slower.checkpoint_every) == (4000, 4000)
+    assert replace(slower, telemetry_every=500, checkpoint_every=500) == recipes.CIFAR10
+
+
+def test_the_command_trains_and_resumes_on_a_device(tmp_path):
+    def invoke(*words):
+        return CliRunner().invoke(cli.app, ["train", *map(str, words)])
+
+    size = ("--width", 0.25, "--blocks", 1, "--batch-size", 4, "--steps", 3)
+    folder = tmp_path / "it"
+    done = invoke("digits", "--backend", "cupy", "--run", folder, *size)
+    assert done.exit_code == 0, done.stderr
+    assert "3 steps of 4 images, bf16 on emulated device." in done.stdout
+    assert "Held-out accuracy" in done.stdout
+    again = invoke("--resume", folder)
+    assert "Held-out accuracy" in again.stdout
+    refused = invoke("--resume", folder, "--precision", "fp32")
+    assert refused.exit_code == 1
+    assert "got --precision too" in refused.stderr
+
+
+def test_uint8_and_float_examples_are_loaded_as_they_are(rng):
+    device = EmulatedDevice()
+    x = rng.integers(0, 256, (4, 2, 2, 3), np.uint8)
+    stored = load_examples(device, x, np.arange(4), (np.zeros(3), np.ones(3)))
+    assert (stored.images.dtype, stored.levels) == (np.uint8, 255)
+    stored = load_examples(device, x / 255, np.arange(4))
+    assert (stored.images.dtype, stored.levels) == (np.float32, 1)
+
+
+def test_a_step_on_paper_has_the_launches_of_one_on_a_device():
+    steps = []
+    for device in (PaperDevice(), EmulatedDevice()):
+        stored = load_examples(device, np.zeros((4, 8, 8, 1)), np.zeros(4, int))
+        options = {"batch_size": 4, "series": 1}
+        steps.append(DeviceStep(device, net_of(RECIPE), (stored,) * 2, **options))
+    one, other = steps
+    described = [
+        [(x.kernel, x.grid, x.block, x.shared_bytes, x.flops, x.bytes) for x in made]
+        for made in (one.launches, other.launches)
+    ]
+    assert described[0] == described[1]
