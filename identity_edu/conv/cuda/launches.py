@@ -67,7 +67,9 @@ def forward(shape, x, W, y, *, added=None, relu=False):
     ValueError
         If an array has another shape or dtype than it must have.
     """
-    _check(shape, x=(x, shape.input), W=(W, shape.kernel), y=(y, shape.output))
+    read = {"W": (W, shape.kernel), "added": (added, shape.output)}
+    _check(shape, x.dtype, {"x": (x, shape.input)} | read)
+    _check_result(shape, x.dtype, {"y": (y, shape.output)})
     rows, columns = math.prod(shape.output[:3]), shape.c_out
     arrays = (x, W, y, _or_null(added), np.int32(relu))
     cost = {"flops": shape.flops, "bytes": _n_bytes(x, W, y, added)}
@@ -101,12 +103,10 @@ def input_gradient(shape, grad_y, W, grad_x, *, added=None, mask=None):
     ValueError
         If an array has another shape or dtype than it must have.
     """
-    _check(
-        shape,
-        grad_y=(grad_y, shape.output),
-        W=(W, shape.kernel),
-        grad_x=(grad_x, shape.input),
-    )
+    read = {"W": (W, shape.kernel), "added": (added, shape.input)}
+    read |= {"grad_y": (grad_y, shape.output), "mask": (mask, shape.input)}
+    _check(shape, grad_y.dtype, read)
+    _check_result(shape, grad_y.dtype, {"grad_x": (grad_x, shape.input)})
     arrays = (grad_y, W, grad_x, _or_null(added), _or_null(mask))
     cost = {"flops": shape.flops, "bytes": _n_bytes(grad_y, W, grad_x, added, mask)}
     columns, stride = shape.c_in, shape.stride
@@ -139,7 +139,7 @@ def weight_gradient(shape, x, grad_y, parts):
     ValueError
         If an array has another shape or dtype than it must have.
     """
-    _check(shape, x=(x, shape.input), grad_y=(grad_y, shape.output))
+    _check(shape, x.dtype, {"x": (x, shape.input), "grad_y": (grad_y, shape.output)})
     n = n_parts(shape, x.dtype)
     size = math.prod(shape.kernel)
     if parts.size < n * size or parts.dtype != np.float32:
@@ -248,11 +248,22 @@ def _n_bytes(*arrays):
     return sum(array.nbytes for array in arrays if array is not None)
 
 
-def _check(shape, **arrays):
-    """Refuse arrays of other shapes or dtypes: a kernel would read past their ends."""
+def _check_result(shape, dtype, arrays):
+    """Refuse a result of another shape or dtype; tensor cores may store float32."""
+    ((_, (array, _)),) = arrays.items()
+    is_wide = array.dtype == np.float32 and uses_tensor_cores(shape, dtype)
+    _check(shape, np.dtype(np.float32) if is_wide else dtype, arrays)
+
+
+def _check(shape, dtype, arrays):
+    """Refuse other shapes or dtypes: a kernel would read past an end, or wrongly."""
+    if dtype not in {BF16, np.dtype(np.float32)}:
+        raise ValueError(f"bf16 (stored as uint16) or float32 is needed; got {dtype}.")
     for name, (array, required) in arrays.items():
-        if tuple(array.shape) != required or array.dtype not in (BF16, np.float32):
+        if array is None:
+            continue
+        if (tuple(array.shape), array.dtype) != (required, dtype):
             raise ValueError(
-                f"{name} must be {required} of bf16 (stored as uint16) or float32 for "
-                f"{shape}; got {tuple(array.shape)} of {array.dtype}."
+                f"{name} must be {required} of {dtype} for {shape}; "
+                f"got {tuple(array.shape)} of {array.dtype}."
             )
