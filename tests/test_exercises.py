@@ -40,6 +40,7 @@ EXPECTED = {
     "09_convolution",
     "10_fewer_multiplications",
     "11_training_allconv",
+    "12_on_a_gpu",
     "13_norm_preservation",
     "14_procrustes_transitions",
     "15_never_worse_than_linear",

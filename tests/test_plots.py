@@ -32,6 +32,14 @@ SPREAD = np.array([[0.5, 0.4, 0.3], [1.0, 0.9, 0.8], [2.0, 1.9, 1.8]])
 
 # One row for each function of `identity_edu.plots`: small arguments for one drawing.
 FIGURES = {
+    "layers_under_the_roof": (
+        (989, 4.8),
+        {"a": LAYERS},
+        {"naive": 0.5},
+        {"m": (LAYERS, LAYERS)},
+    ),
+    "changed_entries": ({"a": STEPS, "b": 2 * STEPS}, (2,)),
+    "learning_in_bf16": (LAYERS, {"a": SPREAD}, STEPS, {"a": SPREAD}),
     "ratios_by_block": ({"start": {"a": STEPS, "b": 2 * STEPS}}, np.ones(3)),
     "shared_stretch": (
         LAYERS,

@@ -71,6 +71,11 @@ from identity_edu.plots.relu import (
     digit_gallery,
     states_as_images,
 )
+from identity_edu.plots.roofline import (
+    changed_entries,
+    layers_under_the_roof,
+    learning_in_bf16,
+)
 from identity_edu.plots.style import COLOURS, new_figure, use_book_style
 from identity_edu.plots.toolbox import digits_kept, polar_steps
 from identity_edu.plots.training import training_run
@@ -86,6 +91,7 @@ __all__ = [
     "accuracy_dots",
     "backward_lengths",
     "best_iterates",
+    "changed_entries",
     "convolution_rates",
     "cosine_gaps",
     "cost_of_slopes",
@@ -105,6 +111,8 @@ __all__ = [
     "kink_errors",
     "landscapes",
     "layer_norms",
+    "layers_under_the_roof",
+    "learning_in_bf16",
     "length_factors",
     "lengths_by_depth",
     "letter_through_layers",
