@@ -3,10 +3,10 @@
 //
 //                                            c_out
 //                                        +-----------+
-//                                        | W         |   9 c_in: tap (0, 0) with all
-//                                        | as it     |   its channels, then (0, 1), ...
-//                                        | lies      |
-//                   9 c_in               +-----------+
+//                                        | W         |   9 c_in: 32 channels of tap
+//                                        | its rows  |   (0, 0), the same of (0, 1),
+//                                        | as they   |   ..., then the next 32
+//                   9 c_in               | lie       |
 //            +---------------------+     +-----------+
 //   n h w    | what the taps see:  |     | y         |
 //   pixels   | gathered from x     |     | as it     |
@@ -29,7 +29,6 @@ __global__ void __launch_bounds__(THREADS, 2)
   const int out_width = (width + stride - 1) / stride;
   const int n_pixels = n * out_height * out_width;
   const int first_pixel = blockIdx.x * TILE_M, first_channel = blockIdx.y * TILE_N;
-  const int depth = SIDE * SIDE * c_in;
 
   const Taps all = {0, 1, SIDE, 1};
   Gather<TILE_M> gather({x, n, height, width, c_in}, all, all);
@@ -45,29 +44,30 @@ __global__ void __launch_bounds__(THREADS, 2)
   static_assert(ROW_STEP % 8 == 0, "all rows of a thread turn alike");
   const int chunk = threadIdx.x % B::CHUNKS, first_row = threadIdx.x / B::CHUNKS;
   const int channel = first_channel + chunk * CHUNK;
-  const int rows = channel < c_out ? depth : 0;  // of W that this thread needs
   const int to = kept(B::offset(first_row, chunk));
-  int k = first_row;
-  const bf16 *source = W + k * c_out + channel;
   auto copy = [&](unsigned char *tile_a, unsigned char *tile_b) {
     gather.copy(tile_a);
-    gather.move(TILE_K);
+    const int row_of_w = gather.tap() * c_in + gather.slab + first_row;
+    const bf16 *source = W + row_of_w * c_out + channel;
+    const int rows = channel < c_out ? c_in - gather.slab : 0;  // of this tap and slab
 #pragma unroll
     for (int row = 0; row < TILE_K; row += ROW_STEP)
       copy_async(tile_b + to + B::offset(row, 0), source + row * c_out,
-                 k + row < rows);
-    k += TILE_K;
-    source += TILE_K * c_out;
+                 first_row + row < rows);
+    gather.move();
   };
 
   Sums<TILE_N> sums;
-  multiply<A, B>(sums, (depth + TILE_K - 1) / TILE_K, copy);
+  multiply<A, B>(sums, gather.n_steps(), copy);
 
   const Epilogue finish = {added, nullptr, relu};
-  sums.for_each_pair([&](int row, int column, float left, float right) {
-    const int pixel = first_pixel + row, c = first_channel + column;
-    if (pixel >= n_pixels || c >= c_out) return;
-    const int index = pixel * c_out + c;
-    store_pair(y + index, finish(left, index), finish(right, index + 1));
-  });
+  sums.for_each_pair(
+      [&](int row) {
+        const int pixel = first_pixel + row;
+        return pixel < n_pixels ? pixel * c_out + first_channel : -1;
+      },
+      [&](int start, int column, float2 pair) {
+        const int index = start + column;
+        if (first_channel + column < c_out) store_pair(y + index, finish(pair, index));
+      });
 }

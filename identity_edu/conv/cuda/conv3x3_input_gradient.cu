@@ -40,7 +40,6 @@ __global__ void __launch_bounds__(THREADS, 2) conv3x3_input_gradient(
   if (first_pixel >= n_pixels) return;
 
   const Taps down = taps_of(parity_p, stride), across = taps_of(parity_q, stride);
-  const int depth = down.count * across.count * c_out;
   const int out_height = (height + stride - 1) / stride;
   const int out_width = (width + stride - 1) / stride;
   Gather<TILE_M> gather({grad_y, n, out_height, out_width, c_out}, down, across);
@@ -58,27 +57,31 @@ __global__ void __launch_bounds__(THREADS, 2) conv3x3_input_gradient(
   const int to = kept(B::offset(first_row, chunk));
   auto copy = [&](unsigned char *tile_a, unsigned char *tile_b) {
     gather.copy(tile_a);
-    const int tap = gather.tap_of_kernel();
-    const bf16 *source =
-        W + (tap * c_in + first_channel + first_row) * c_out + gather.channel;
-    const int channels = gather.is_within_taps() ? c_in - first_channel : 0;
+    const int row_of_w = gather.tap() * c_in + first_channel + first_row;
+    const bf16 *source = W + row_of_w * c_out + gather.channel();
+    const int rows = gather.channel() < c_out ? c_in - first_channel : 0;
 #pragma unroll
     for (int row = 0; row < TILE_N; row += gather.ROW_STEP)
       copy_async(tile_b + to + B::offset(row, 0), source + row * c_out,
-                 first_row + row < channels);
-    gather.move(TILE_K);
+                 first_row + row < rows);
+    gather.move();
   };
 
   Sums<TILE_N> sums;
-  multiply<A, B>(sums, (depth + TILE_K - 1) / TILE_K, copy);
+  multiply<A, B>(sums, gather.n_steps(), copy);
 
   const Epilogue finish = {added, mask, 0};
-  sums.for_each_pair([&](int row, int column, float left, float right) {
-    const int pixel = first_pixel + row, c = first_channel + column;
-    if (pixel >= n_pixels || c >= c_in) return;
-    const Place at(pixel, rows, columns);
-    const int p = at.p * stride + parity_p, q = at.q * stride + parity_q;
-    const int index = ((at.image * height + p) * width + q) * c_in + c;
-    store_pair(grad_x + index, finish(left, index), finish(right, index + 1));
-  });
+  sums.for_each_pair(
+      [&](int row) {
+        const int pixel = first_pixel + row;
+        if (pixel >= n_pixels) return -1;
+        const Place at(pixel, rows, columns);
+        const int p = at.p * stride + parity_p, q = at.q * stride + parity_q;
+        return ((at.image * height + p) * width + q) * c_in + first_channel;
+      },
+      [&](int start, int column, float2 pair) {
+        const int index = start + column;
+        if (first_channel + column < c_in)
+          store_pair(grad_x + index, finish(pair, index));
+      });
 }

@@ -102,8 +102,12 @@ __global__ void __launch_bounds__(THREADS, 2)
   multiply<A, B>(sums, max(0, (end - first_pixel + TILE_K - 1) / TILE_K), copy);
 
   float *part = parts + blockIdx.z * n_rows * c_out;
-  sums.for_each_pair([&](int row, int column, float left, float right) {
-    const int r = first_row + row, c = first_channel + column;
-    if (r < n_rows && c < c_out) store_pair(part + r * c_out + c, left, right);
-  });
+  sums.for_each_pair(
+      [&](int row) {
+        const int r = first_row + row;
+        return r < n_rows ? r * c_out + first_channel : -1;
+      },
+      [&](int start, int column, float2 pair) {
+        if (first_channel + column < c_out) store_pair(part + start + column, pair);
+      });
 }

@@ -37,9 +37,11 @@ struct Taps {
 };
 
 // What one thread copies of A, TILE_M pixels by TILE_K numbers of (tap, channel): of
-// some rows, always the same chunk. Along k the channels of a tap follow one another,
-// then comes the next tap. Which taps of a row lie inside the image is a bit for each,
-// found before the loop; in it, a copy is an addition and a look at a bit.
+// some rows, always the same chunk. First all taps pass over a slab of TILE_K channels,
+// then comes the next slab: so the nine taps of the same pixels follow one another, and
+// eight of them find what they want in the cache of the multiprocessor. Which taps of a
+// row lie inside the image is a bit for each, found before the loop; in it, a copy is an
+// addition and a look at a bit.
 template <int TILE_M>
 struct Gather {
   static constexpr int CHUNKS = AlongK<TILE_M>::CHUNKS;
@@ -49,27 +51,37 @@ struct Gather {
 
   Images from;
   Taps down, across;
-  int first[ROWS];       // where in `from` the first tap's pixel begins
+  int first[ROWS];        // where in `from` this chunk begins, of the first tap's pixel
   unsigned inside[ROWS];  // bit t: tap t sees a pixel of the image
-  int tap, i, j;          // of this thread's chunk: number, row, column
-  int channel, moved;     // of this thread's chunk: in its pixel, and from `first`
-  int to;                 // where its first copy goes in the tile
+  int i, j, slab;         // what comes next: row and column of the tap, first channel
+  int to;                 // where the first copy goes in the tile
 
   __device__ __forceinline__ Gather(const Images &from, Taps down, Taps across)
-      : from(from), down(down), across(across), tap(0), i(0), j(0), channel(0),
-        moved(0),
-        to(kept(AlongK<TILE_M>::offset(row(0), threadIdx.x % CHUNKS))) {
-    move(threadIdx.x % CHUNKS * CHUNK);
-  }
+      : from(from), down(down), across(across), i(0), j(0), slab(0),
+        to(kept(AlongK<TILE_M>::offset(row(0), threadIdx.x % CHUNKS))) {}
 
   // Row r of this thread, counted from the first of the tile.
   static __device__ __forceinline__ int row(int r) {
     return threadIdx.x / CHUNKS + r * ROW_STEP;
   }
 
+  // The first channel of this thread's chunk.
+  __device__ __forceinline__ int channel() const {
+    return slab + threadIdx.x % CHUNKS * CHUNK;
+  }
+
+  // Which tap of W comes next, counted row by row.
+  __device__ __forceinline__ int tap() const {
+    return (down.first + i * down.step) * SIDE + across.first + j * across.step;
+  }
+
+  __device__ __forceinline__ int n_steps() const {
+    return down.count * across.count * ((from.channels + TILE_K - 1) / TILE_K);
+  }
+
   // Row r begins at pixel (p, q) of an image, or nowhere.
   __device__ __forceinline__ void place(int r, bool exists, int image, int p, int q) {
-    first[r] = from.pixel(image, p, q);
+    first[r] = from.pixel(image, p, q) + channel();
     inside[r] = 0;
     for (int t = 0; exists && t < down.count * across.count; ++t) {
       const int pt = p + t / across.count * down.direction;
@@ -78,51 +90,43 @@ struct Gather {
     }
   }
 
-  // Move on by a number of channels, over as many taps as they take. Beyond the last
-  // tap no bit is set.
-  __device__ __forceinline__ void move(int n_channels) {
-    channel += n_channels;
-    moved += n_channels;
-    while (channel >= from.channels) {
-      channel -= from.channels;
-      moved += (across.direction - 1) * from.channels;
-      ++tap;
-      if (++j == across.count) {
-        j = 0;
-        ++i;
-        moved += (down.direction * from.width - across.direction * across.count) *
-                 from.channels;
-      }
-    }
-  }
-
-  __device__ __forceinline__ bool is_within_taps() const {
-    return tap < down.count * across.count;
-  }
-
-  // Which tap of W, counted row by row.
-  __device__ __forceinline__ int tap_of_kernel() const {
-    return (down.first + i * down.step) * SIDE + across.first + j * across.step;
-  }
-
   __device__ __forceinline__ void copy(unsigned char *tile) const {
+    const int moved = from.pixel(0, i * down.direction, j * across.direction) + slab;
+    const unsigned bit = channel() < from.channels ? 1u << i * across.count + j : 0;
 #pragma unroll
     for (int r = 0; r < ROWS; ++r)
       copy_async(tile + to + AlongK<TILE_M>::offset(r * ROW_STEP, 0),
-                 from.data + (first[r] + moved), inside[r] >> tap & 1);
+                 from.data + (first[r] + moved), inside[r] & bit);
+  }
+
+  // Go on to the next tap, or to the first one of the next slab.
+  __device__ __forceinline__ void move() {
+    if (++j < across.count) return;
+    j = 0;
+    if (++i < down.count) return;
+    i = 0;
+    slab += TILE_K;
   }
 };
 
-// What happens to a number of the output before it is stored: fused, because the
-// number is in a register already, and memory would have to be crossed once more.
+// What happens to two neighbours of the output before they are stored: fused, because
+// they are in registers already, and memory would have to be crossed once more.
 struct Epilogue {
   const bf16 *added;  // the skip of a block, or the gradient along it; or null
   const bf16 *mask;   // a ReLU's output: no gradient passes where it is zero; or null
   int relu;
 
-  __device__ __forceinline__ float operator()(float value, int index) const {
-    if (mask && !(to_float(mask[index]) > 0)) value = 0;
-    if (added) value += to_float(added[index]);
-    return relu ? fmaxf(value, 0) : value;
+  __device__ __forceinline__ float2 operator()(float2 pair, int index) const {
+    if (mask) {
+      const float2 active = load_pair(mask + index);
+      if (!(active.x > 0)) pair.x = 0;
+      if (!(active.y > 0)) pair.y = 0;
+    }
+    if (added) {
+      const float2 more = load_pair(added + index);
+      pair.x += more.x;
+      pair.y += more.y;
+    }
+    return relu ? make_float2(fmaxf(pair.x, 0), fmaxf(pair.y, 0)) : pair;
   }
 };

@@ -78,9 +78,12 @@ __global__ void __launch_bounds__(THREADS)
     }
     __syncthreads();
   }
-  sums.for_each_pair([&](int row, int column, float left, float right) {
-    const int pixel = first_pixel + row, c = first_channel + column;
-    if (pixel < n_pixels && c < c_out)
-      store_pair(y + pixel * c_out + c, left, right);
-  });
+  sums.for_each_pair(
+      [&](int row) {
+        const int pixel = first_pixel + row;
+        return pixel < n_pixels ? pixel * c_out + first_channel : -1;
+      },
+      [&](int start, int column, float2 pair) {
+        if (first_channel + column < c_out) store_pair(y + start + column, pair);
+      });
 }

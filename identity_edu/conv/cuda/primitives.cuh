@@ -42,10 +42,11 @@ __device__ __forceinline__ int kept(int number) {
   return number;
 }
 
-// Start to copy 16 bytes past the registers; zeros, and nothing is read, if outside.
+// Start to copy 16 bytes without a stay in registers, but through the multiprocessor's
+// cache; if outside, write zeros and read nothing, whatever the address.
 __device__ __forceinline__ void copy_async(void *shared, const void *global,
                                            bool inside) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 16, %2;" ::"r"(
                    shared_address(shared)),
                "l"(global), "r"(inside ? 16 : 0)
                : "memory");

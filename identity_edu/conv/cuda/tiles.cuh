@@ -134,19 +134,22 @@ struct Sums {
     return threadIdx.x / WARP / WARPS_M * WARP_TILE;
   }
 
-  // Call write(row, column, this number, its right neighbour) for all of them.
-  template <class Write>
-  __device__ __forceinline__ void for_each_pair(Write write) const {
+  // Call write(begin(row), column, two neighbours) for all of them, but not in rows
+  // where begin is negative.
+  template <class Begin, class Write>
+  __device__ __forceinline__ void for_each_pair(Begin begin, Write write) const {
     const int lane = threadIdx.x % WARP;
 #pragma unroll
     for (int i = 0; i < PARTS_M; ++i)
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        const int row = first_row() + i * MMA_M + half * 8 + lane / 4;
+        const int start = begin(first_row() + i * MMA_M + half * 8 + lane / 4);
+        if (start < 0) continue;
 #pragma unroll
         for (int j = 0; j < 2 * PAIRS_N; ++j) {
           const float *pair = part[i][j] + 2 * half;
-          write(row, first_column() + j * MMA_N + lane % 4 * 2, pair[0], pair[1]);
+          write(start, first_column() + j * MMA_N + lane % 4 * 2,
+                make_float2(pair[0], pair[1]));
         }
       }
   }
@@ -203,10 +206,15 @@ __device__ __forceinline__ void multiply(Sums<TILE_N> &c, int n_steps, Copy copy
 }
 
 // Two neighbours at once: 4 bytes of bf16, or 8 of float.
-__device__ __forceinline__ void store_pair(bf16 *to, float first, float second) {
-  *reinterpret_cast<unsigned *>(to) =
-      rounded<bf16>(first) | static_cast<unsigned>(rounded<bf16>(second)) << 16;
+__device__ __forceinline__ float2 load_pair(const bf16 *from) {
+  const unsigned bits = *reinterpret_cast<const unsigned *>(from);
+  return make_float2(to_float(static_cast<bf16>(bits)),
+                     to_float(static_cast<bf16>(bits >> 16)));
 }
-__device__ __forceinline__ void store_pair(float *to, float first, float second) {
-  *reinterpret_cast<float2 *>(to) = make_float2(first, second);
+__device__ __forceinline__ void store_pair(bf16 *to, float2 pair) {
+  *reinterpret_cast<unsigned *>(to) =
+      rounded<bf16>(pair.x) | static_cast<unsigned>(rounded<bf16>(pair.y)) << 16;
+}
+__device__ __forceinline__ void store_pair(float *to, float2 pair) {
+  *reinterpret_cast<float2 *>(to) = pair;
 }
