@@ -70,7 +70,8 @@ __global__ void shortcut_backward(const T *grad_y, T *grad_h, int n, int height,
   const int out_height = (height + stride - 1) / stride;
   const int out_width = (width + stride - 1) / stride;
   const int c = index % c_in + (c_out - c_in) / 2;
-  const int q = index / c_in % width / stride, p = index / c_in / width % height / stride;
+  const int q = index / c_in % width / stride;
+  const int p = index / c_in / width % height / stride;
   const int image = index / c_in / width / height;
   const int rows = min(stride, height - p * stride);
   const int columns = min(stride, width - q * stride);
