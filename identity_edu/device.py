@@ -158,7 +158,7 @@ class CudaDevice:
                 self.run(launches)
             finally:
                 graph = self._stream.end_capture()
-        return CudaGraph(graph, self._stream)
+        return CudaGraph(graph, self._stream, launches)
 
     def synchronize(self):
         """Wait until all that was asked for is done.
@@ -212,7 +212,8 @@ class CudaDevice:
             try:
                 functions = [module.get_function(name) for name in names]
             except self._cupy.cuda.compiler.CompileException as error:
-                raise RuntimeError(f"{path.name} does not compile: {error}") from error
+                first = str(error).partition("\n")[0]
+                raise RuntimeError(f"{path.name} does not compile: {first}") from error
             self._functions |= dict(zip(kernels, functions, strict=True))
         for launch in new:
             if launch.shared_bytes > PLAIN_SHARED_BYTES:
@@ -227,10 +228,14 @@ class CudaGraph:
     ----------
     graph : cupy.cuda.Graph
     stream : cupy.cuda.Stream
+    launches : sequence of Launch
+        What was recorded. The graph knows addresses alone: as long as it can be
+        replayed, the arrays that lie there must not be given back.
     """
 
-    def __init__(self, graph, stream):
+    def __init__(self, graph, stream, launches):
         self._graph, self._stream = graph, stream
+        self._launches = tuple(launches)
 
     def replay(self):
         """Start the whole list, and do not wait for it."""

@@ -1,7 +1,9 @@
 """The device asks CuPy for what it must, in the right order: of a pretended CuPy."""
 
+import gc
 import sys
 import types
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +192,21 @@ def test_a_graph_records_compiled_kernels_and_is_replayed_on_the_stream(cupy, so
     assert recorded == ["begin capture", "f<1>", "f<1>", "end capture"]
     graph.replay()
     assert cupy.calls[-1] == ("replay", True)
+
+
+def test_a_graph_keeps_the_arrays_that_it_reads_and_writes(cupy, source):
+    device = module.CudaDevice()
+    array = device.zeros((4,), np.float32)
+    gone = weakref.ref(array)
+    launches = [Launch(Kernel(source, "f<1>"), (1, 1, 1), 64, (array,))]
+    graph = device.capture(launches)
+    cupy.calls.clear()  # the fake remembers what it was given; CuPy does not
+    del array, launches
+    gc.collect()
+    assert gone() is not None
+    del graph
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_capture_that_fails_is_ended(cupy, source):

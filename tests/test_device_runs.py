@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from emulator import EmulatedDevice, compiler
+from threadpoolctl import threadpool_info
 from typer.testing import CliRunner
 
 from identity_edu import cli, data
@@ -15,6 +16,7 @@ from identity_edu.launch import PaperDevice
 from identity_edu.train import backends, recipes, start, telemetry
 from identity_edu.train.backends import Backend
 from identity_edu.train.device_plan import plan
+from identity_edu.train.device_telemetry import DeviceTelemetry
 from identity_edu.train.device_trainer import SERIES, DeviceTrainer
 from identity_edu.train.examples import DataSet, training_batch
 from identity_edu.train.files import RunError
@@ -245,6 +247,59 @@ def test_a_loss_that_is_not_finite_names_step_and_rate(tmp_path):
     recipe = replace(RECIPE, learning_rate=1e30, telemetry_every=50)
     with pytest.raises(RunError, match=r"it is (nan|inf) at step \d, learning rate 1e"):
         begun(tmp_path / "it", recipe).train()
+
+
+def test_all_is_compiled_before_a_folder_is_made(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("step.cu does not compile")
+
+    monkeypatch.setattr(EmulatedDevice, "capture", refuse)
+    with pytest.raises(RunError, match=r"step\.cu does not compile"):
+        begun(tmp_path / "it")
+    assert not (tmp_path / "it").exists()
+
+
+def test_nothing_is_compiled_once_the_clock_runs(tmp_path, monkeypatch):
+    run = begun(tmp_path / "it")
+    monkeypatch.setattr(EmulatedDevice, "capture", lambda *_: pytest.fail("too late"))
+    run.train()
+
+
+@pytest.mark.parametrize("at", [3, 6])
+def test_a_device_that_fails_leaves_a_run_that_goes_on(
+    at, tmp_path, monkeypatch, uninterrupted
+):
+    run = begun(tmp_path / "it")
+    begin = DeviceStep.begin
+
+    def fail(step, plan, rates):
+        if run.trainer.n_steps >= at:
+            raise RuntimeError("cudaErrorECCUncorrectable: uncorrectable ECC error")
+        begin(step, plan, rates)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DeviceStep, "begin", fail)
+        stays = "The checkpoint of step 4 stays" if at > 4 else "no checkpoint yet"
+        with pytest.raises(RunError, match=rf"\(cudaErrorECC.*{stays}.*--resume"):
+            run.train()
+    start.resume(tmp_path / "it", threads=1).train()
+    assert timeless(tmp_path / "it") == timeless(uninterrupted[FLOAT])
+
+
+def test_telemetry_aside_has_one_thread_of_blas_for_each_of_its_own(
+    tmp_path, monkeypatch
+):
+    measure, seen = DeviceTelemetry.measure_norms, []
+
+    def watched(telemetry, norms):
+        pools = [p for p in threadpool_info() if p["user_api"] == "blas"]
+        seen.extend(pool["num_threads"] for pool in pools)
+        return measure(telemetry, norms)
+
+    monkeypatch.setattr(DeviceTelemetry, "measure_norms", watched)
+    recipe = replace(RECIPE, n_steps=3)
+    start.begin(tmp_path / "it", recipe, threads=2, backend=FLOAT).train()
+    assert set(seen) <= {1}
 
 
 @pytest.mark.parametrize(

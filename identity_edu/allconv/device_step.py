@@ -125,6 +125,17 @@ class DeviceStep:
         """Labels of the last batch, on the device."""
         return self._classes["labels"]
 
+    def prepare(self):
+        """Compile and record all that is replayed later, so that no step waits.
+
+        Raises
+        ------
+        RuntimeError
+            If a source does not compile, or the driver refuses it.
+        """
+        for launches in (self.launches, self.observed, self._evaluation):
+            self._graph(launches)
+
     def begin(self, plan, rates):
         """Set out for a series of steps.
 
@@ -148,7 +159,7 @@ class DeviceStep:
         is_observed : bool
             Whether `norms` shall tell of it.
         """
-        self._replay(self.observed if is_observed else self.launches)
+        self._graph(self.observed if is_observed else self.launches).replay()
 
     def history(self, n):
         """Wait for the first steps of the series, and return what they found.
@@ -190,14 +201,14 @@ class DeviceStep:
         plan = np.zeros((1, self.batch_size, 4), np.int32)
         plan[0, : len(indices), 0] = indices
         self.begin(plan, np.zeros(1))
-        self._replay(self._evaluation)
+        self._graph(self._evaluation).replay()
         return self.device.download(self._classes["scores"])[: len(indices)]
 
-    def _replay(self, launches):
+    def _graph(self, launches):
         key = id(launches)
         if key not in self._graphs:
             self._graphs[key] = self.device.capture(launches)
-        self._graphs[key].replay()
+        return self._graphs[key]
 
     def _class_arrays(self, n_classes):
         """Return the arrays with a row for each image of the batch."""

@@ -1,5 +1,6 @@
 """What computes a run: NumPy on the host, or our kernels on a device."""
 
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 
 from identity_edu.device import CudaDevice
@@ -57,7 +58,8 @@ class Backend:
             If there is no device; the message says why.
         """
         if self.name != "numpy":
-            _device()
+            with _device_errors():
+                CudaDevice()
 
     def run(self, folder, recipe, examples, *, seed, threads):
         """Make a run that computes so.
@@ -78,14 +80,17 @@ class Backend:
         Raises
         ------
         RunError
-            If there is no device, or it has too little memory.
+            If there is no device, it has too little memory, or the kernels do not
+            compile for it.
         """
         if self.name == "numpy":
             trainer = Trainer(recipe, examples, seed=seed, threads=threads)
             return Run(folder, trainer, threads=threads)
-        trainer = DeviceTrainer(
-            _device(), recipe, examples, seed=seed, precision=self.precision
-        )
+        with _device_errors():
+            trainer = DeviceTrainer(
+                CudaDevice(), recipe, examples, seed=seed, precision=self.precision
+            )
+            trainer.on_device.prepare()  # before there is a folder, or a clock runs
         return DeviceRun(folder, trainer, threads=threads)
 
     def environment(self, run):
@@ -156,8 +161,10 @@ def at_a_devices_pace(recipe):
     )
 
 
-def _device():
+@contextmanager
+def _device_errors():
+    """Pass on what a device has to say as what a run needs."""
     try:
-        return CudaDevice()
+        yield
     except RuntimeError as error:
         raise RunError(str(error)) from error

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from identity_edu.launch import BF16
 from identity_edu.train.device_telemetry import DeviceTelemetry
+from identity_edu.train.files import RunError
+from identity_edu.train.folder import resume_command
 from identity_edu.train.run import Run
 
 
@@ -25,6 +27,9 @@ class DeviceRun(Run):
     """
 
     _telemetry = DeviceTelemetry
+    # The limit is the process's, and a thread beside the main one cannot lower it:
+    # telemetry would compute with more than the one of its team.
+    _blas_threads = 1
 
     def __init__(self, folder, trainer, *, threads, notes=()):
         super().__init__(folder, trainer, threads=threads, notes=notes)
@@ -48,6 +53,16 @@ class DeviceRun(Run):
         """
         self._collect()
         super().save()
+
+    def _train(self, report):
+        """Train; where the device fails, say how to go on."""
+        try:
+            return super()._train(report)
+        except RuntimeError as error:
+            raise RunError(
+                f"the device failed ({error}). {self._what_stays()} "
+                f"Go on with: {resume_command(self.folder.path)}"
+            ) from error
 
     def _advance(self):
         """Take the steps until something is due."""

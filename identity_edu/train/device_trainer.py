@@ -16,7 +16,8 @@ class DeviceTrainer(Trainer):
     """Train the net of a recipe on a device, a series of steps at a time.
 
     Everything is a function of recipe, examples, seed, precision and number of steps,
-    to the bit: every sum has an order that no other GPU changes.
+    to the bit, on one kind of GPU with one compiler. The order of every sum is the same
+    on all; how a tensor core rounds inside one product of tiles is not.
 
     Parameters
     ----------

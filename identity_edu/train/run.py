@@ -116,6 +116,11 @@ class Run:
         """What computes, in a few words."""
         return f"{self.threads} threads"
 
+    @property
+    def _blas_threads(self):
+        """Of BLAS, in steps."""
+        return self.threads
+
     def train(self, report=lambda step, means: None):
         """Train to the end of the recipe, or until SIGINT or SIGTERM.
 
@@ -141,7 +146,7 @@ class Run:
 
     def _train(self, report):
         trainer, recipe = self.trainer, self.trainer.recipe
-        with stop_requests() as stop, blas_threads(self.threads):
+        with stop_requests() as stop, blas_threads(self._blas_threads):
             try:
                 while trainer.n_steps < recipe.n_steps and not stop():
                     if trainer.n_steps and trainer.n_steps % recipe.evaluate_every == 0:
@@ -152,10 +157,8 @@ class Run:
                 self.save()
                 accuracy = None if stop() else self._held_out(stop)
             except FloatingPointError as error:
-                stays = f"The checkpoint of step {self.n_saved} stays."
                 raise RunError(
-                    f"training cannot go on: {error} "
-                    f"{stays if self.n_saved else 'There is no checkpoint yet.'} "
+                    f"training cannot go on: {error} {self._what_stays()} "
                     "Begin another run with a smaller --learning-rate."
                 ) from error
         if accuracy is None:
@@ -222,6 +225,12 @@ class Run:
         )
         self.tally, self.seconds = Tally(**record["tally"]), record["seconds"]
         self.n_saved = record["n_steps"]
+
+    def _what_stays(self):
+        """Say what a run that fails leaves behind."""
+        if not self.n_saved:
+            return "There is no checkpoint yet."
+        return f"The checkpoint of step {self.n_saved} stays."
 
     def _step(self):
         """Go on, with all that is due then; return the means for the user."""

@@ -7,7 +7,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-OPTIONS = ("-std=c++17", "--ptxas-options=-v")
+# As CuPy compiles: it flushes denormal numbers to zero.
+OPTIONS = (
+    "-std=c++17",
+    "-ftz=true",
+    "--device-as-default-execution-space",
+    "--ptxas-options=-v",
+)
 ENTRY = re.compile(r"Compiling entry function '(\w+)'")
 REGISTERS = re.compile(r"Used (\d+) registers")
 SHARED = re.compile(r"(\d+) bytes smem")

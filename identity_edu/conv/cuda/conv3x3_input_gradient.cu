@@ -14,7 +14,7 @@
 // stride 1 all three do. With stride 2 an even p = 2u has the middle tap alone, which
 // goes to row u; an odd p = 2u + 1 has tap 0, to u + 1, and tap 2, to u. So pixels of
 // one parity of row and column are one matrix product, of 1, 2, 2 and 4 taps, and
-// nothing is multiplied by zero. blockIdx.z is that class: 2 (p % 2) + q % 2.
+// nothing is multiplied by zero. blockIdx.z counts these classes down: 2 (p % 2) + q % 2.
 
 #include "images.cuh"
 
@@ -31,7 +31,8 @@ __global__ void __launch_bounds__(THREADS, 2) conv3x3_input_gradient(
   constexpr int TILE_M = ROWS_BESIDE<TILE_N>;
   using A = AlongK<TILE_M>;
   using B = AlongK<TILE_N>;
-  const int parity_p = blockIdx.z / stride, parity_q = blockIdx.z % stride;
+  const int parity = gridDim.z - 1 - blockIdx.z;  // the longest products start first
+  const int parity_p = parity / stride, parity_q = parity % stride;
   // Pixels of this class: a grid of their own.
   const int rows = (height - parity_p + stride - 1) / stride;
   const int columns = (width - parity_q + stride - 1) / stride;
