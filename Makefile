@@ -31,7 +31,8 @@ lint: $(STAMP) ## check style and formatting
 	$(PY) -m ruff format --check .
 
 bench: $(STAMP) ## measure every performance claim
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) $$script; done
+	@set -e; for script in $(filter-out %/gpu_all.py,$(sort $(wildcard benchmarks/*.py))); \
+	do echo "== $$script"; $(PY) $$script; done
 
 lock: $(STAMP) ## write requirements.txt anew, with the newest versions that fit
 	$(PY) -m pip install --quiet uv

@@ -14,7 +14,8 @@
 // stride 1 all three do. With stride 2 an even p = 2u has the middle tap alone, which
 // goes to row u; an odd p = 2u + 1 has tap 0, to u + 1, and tap 2, to u. So pixels of
 // one parity of row and column are one matrix product, of 1, 2, 2 and 4 taps, and
-// nothing is multiplied by zero. blockIdx.z counts these classes down: 2 (p % 2) + q % 2.
+// nothing is multiplied by zero. blockIdx.z counts these classes, 2 (p % 2) + q % 2,
+// from the last to the first.
 
 #include "images.cuh"
 
