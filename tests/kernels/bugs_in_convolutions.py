@@ -47,8 +47,8 @@ INPUT_GRADIENT = [
     Bug("every tap in every class", "return {first, stride, ", "return {first, 1, "),
     Bug(
         "the class of columns is that of rows",
-        "parity_q = blockIdx.z % stride",
-        "parity_q = blockIdx.z / stride",
+        "parity_q = parity % stride",
+        "parity_q = parity / stride",
     ),
     Bug(
         "a class has a column too few",
