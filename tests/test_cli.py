@@ -5,6 +5,7 @@ import sys
 import types
 from importlib import metadata
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -33,8 +34,6 @@ def test_version_is_the_package_version():
 
 
 def test_doctor_reports_numpy_with_its_blas_and_succeeds():
-    import numpy as np
-
     result = run("doctor")
     assert result.exit_code == 0
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
@@ -89,6 +88,60 @@ def test_a_students_copy_says_that_grading_is_not_in_it(command, monkeypatch):
     result = run(command, "05_near_identity_factors")
     assert result.exit_code == 1
     assert result.stderr.startswith("grading is the instructor's part")
+
+
+class Gpu:
+    """Stands for `identity_edu.device.CudaDevice`."""
+
+    name = "Imagined GPU, CUDA 13.0 in its driver, CuPy 14.0.0"
+    old, uncompiled = False, False
+
+    def __init__(self):
+        if self.old:
+            raise RuntimeError("these kernels need compute capability 8.0; got 7.5.")
+
+    def zeros(self, *_):
+        return np.zeros((1,), np.float32)
+
+    empty = zeros
+
+    def run(self, launches):
+        if self.uncompiled:
+            raise RuntimeError("libnvrtc is not found\n  in this folder\n  in that")
+        assert [launch.kernel.name for launch in launches] == ["sum_squares<float>"]
+
+    def synchronize(self):
+        pass
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    monkeypatch.setattr("identity_edu.backend.gpu_status", lambda: "ready: Imagined")
+    monkeypatch.setattr("identity_edu.device.CudaDevice", Gpu)
+    return lambda name: monkeypatch.setattr(Gpu, name, True)
+
+
+@pytest.mark.usefixtures("gpu")
+def test_doctor_tries_a_gpu_and_says_what_it_is_good_for():
+    output = run("doctor").output
+    assert f"GPU           ready: {Gpu.name}; trains with --backend cupy\n" in output
+    assert "mend" not in output
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("old", "ready: Imagined; cannot train: these kernels need compute capability"),
+        ("uncompiled", "ready: Imagined; cannot train: libnvrtc is not found\n"),
+    ],
+)
+def test_doctor_says_why_a_gpu_cannot_train(name, reason, gpu):
+    gpu(name)
+    result = run("doctor")
+    assert result.exit_code == 0
+    assert reason in result.output
+    assert "in this folder" not in result.output
+    assert "- To train on the GPU, mend what its line names" in result.output
 
 
 def test_doctor_warns_of_blas_kernels_fixed_by_the_environment(monkeypatch):

@@ -158,12 +158,18 @@ def test_another_kind_of_net_has_a_folder_of_its_own(net):
         (["digits", "--width", 0], 1, "width must be positive"),
         (["digits", "--learning-rate", -1], 1, "learning_rate must be positive"),
         (["digits", "--batch-size", 5000], 1, "at most the 1437 examples; got 5000"),
-        (["digits", "--backend", "jax"], 1, "must be one of numpy, cupy; got 'jax'"),
-        (["digits", "--precision", "fp16"], 1, "one of bf16, fp32; got 'fp16'"),
-        (["digits", "--precision", "bf16"], 1, "'numpy' has precision fp32 alone"),
+        (
+            ["digits", "--backend", "gpu"],
+            2,
+            "--backend must be one of numpy, cupy",
+        ),
+        (["digits", "--precision", "fp16"], 2, "--precision must be one of bf16, fp32"),
+        (["digits", "--precision", "bf16"], 2, "--precision bf16 needs --backend cupy"),
         (["--resume", "nowhere"], 1, "nowhere holds no run"),
         (["digits", "--resume", "x", "--steps", 3], 1, "got NAME, --steps too"),
         (["--resume", "x", "--net", "plain"], 1, "got --net too"),
+        (["--resume", "x", "--backend", "numpy"], 1, "got --backend too"),
+        (["--resume", "x", "--precision", "fp32"], 1, "got --precision too"),
     ],
 )
 def test_a_wrong_command_gets_one_line(arguments, code, message, tmp_path):

@@ -1,7 +1,14 @@
 """Runs on a device: the same batches, lines and checkpoints; here on a processor."""
 
 import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,16 +17,21 @@ from threadpoolctl import threadpool_info
 from typer.testing import CliRunner
 
 from identity_edu import cli, data
+from identity_edu import device as device_module
 from identity_edu.allconv import Architecture, Stage
 from identity_edu.allconv.device_step import DeviceStep, load_examples
+from identity_edu.device import CudaDevice
+from identity_edu.experiments import results
 from identity_edu.launch import PaperDevice
 from identity_edu.train import backends, recipes, start, telemetry
 from identity_edu.train.backends import Backend
 from identity_edu.train.device_plan import plan
+from identity_edu.train.device_run import DeviceRun
 from identity_edu.train.device_telemetry import DeviceTelemetry
 from identity_edu.train.device_trainer import SERIES, DeviceTrainer
 from identity_edu.train.examples import DataSet, training_batch
 from identity_edu.train.files import RunError
+from identity_edu.train.folder import RunFolder
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler with C++20")
 
@@ -359,3 +371,214 @@ def test_a_step_on_paper_has_the_launches_of_one_on_a_device():
         for made in (one.launches, other.launches)
     ]
     assert described[0] == described[1]
+
+
+def invoke(*words):
+    return CliRunner().invoke(cli.app, [str(word) for word in words])
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Let the recipe of the digits be the one of these tests."""
+    monkeypatch.setitem(recipes.RECIPES, "digits", RECIPE)
+
+
+def failing(method, error, monkeypatch, *, at):
+    """Let the device step's method fail the given time that it is called."""
+    real, calls = getattr(DeviceStep, method), iter(range(1, 100))
+
+    def fail(self, *args, **options):
+        if next(calls) == at:
+            raise error
+        return real(self, *args, **options)
+
+    monkeypatch.setattr(DeviceStep, method, fail)
+
+
+@pytest.mark.usefixtures("short")
+def test_a_device_run_of_a_recipe_is_recorded_with_its_device(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    folder, command = tmp_path / "it", ("train", "digits", "--backend", "cupy")
+    assert invoke(*command, "--seed", 3, "--run", folder).exit_code == 0
+    assert json.loads((folder / "run.json").read_text())["recipe"] != RECIPE
+    done = invoke("record", folder)
+    assert done.exit_code == 0, done.stderr
+    found = results.load_result("digits_run")
+    options = "--backend cupy --precision bf16 --seed 3"
+    assert found["command"] == f"identity-edu train digits {options}"
+    assert found["values"]["device"] == "emulated device"
+    assert invoke("plot", folder).exit_code == 0
+
+
+@pytest.mark.usefixtures("short")
+def test_a_device_that_fails_on_the_way_ends_in_one_line_that_says_how_to_go_on(
+    tmp_path, monkeypatch
+):
+    folder, seeded = tmp_path / "it", ("--seed", 3, "--threads", 1)
+    begin = ("train", "digits", "--backend", "cupy", *seeded, "--run")
+    assert invoke(*begin, tmp_path / "whole", "--checkpoint-every", 2).exit_code == 0
+    with monkeypatch.context() as patched:
+        error = RuntimeError("cudaErrorECCUncorrectable: an error in memory")
+        failing("history", error, patched, at=4)
+        failed = invoke(*begin, folder, "--checkpoint-every", 2)
+    assert failed.exit_code == 1
+    message = failed.stderr.splitlines()[-1]
+    assert message == (
+        "the device failed (cudaErrorECCUncorrectable: an error in memory). The "
+        "checkpoint of step 4 stays. "
+        f"Go on with: identity-edu train --resume {folder}"
+    )
+    assert invoke("train", "--resume", folder).exit_code == 0
+    assert timeless(folder) == timeless(tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("short")
+def test_a_device_that_fails_at_once_leaves_a_run_that_can_begin(tmp_path, monkeypatch):
+    folder = tmp_path / "it"
+    with monkeypatch.context() as patched:
+        failing("begin", RuntimeError("out of order"), patched, at=1)
+        failed = invoke("train", "digits", "--backend", "cupy", "--run", folder)
+    assert "There is no checkpoint yet. Go on with" in failed.stderr
+    again = invoke("train", "--resume", folder)
+    assert again.exit_code == 0, again.stderr
+    assert "this begins at step 0" in again.stdout
+
+
+def test_a_run_of_a_gpu_goes_on_where_there_is_one_alone(tmp_path, monkeypatch):
+    begun(tmp_path / "it").folder.unlock()
+    before = (tmp_path / "it" / "run.json").read_bytes()
+    monkeypatch.setattr(backends, "CudaDevice", CudaDevice)
+    monkeypatch.setattr(device_module, "gpu_status", lambda: "CuPy found no GPU")
+    failed = invoke("train", "--resume", tmp_path / "it")
+    assert failed.exit_code == 1
+    assert failed.stderr == 'backend "cupy" needs a usable GPU: CuPy found no GPU.\n'
+    assert (tmp_path / "it" / "run.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("backend", [FLOAT, BRIEF], ids=["fp32", "bf16"])
+def test_slow_telemetry_changes_nothing(backend, uninterrupted, tmp_path, monkeypatch):
+    class Slow(DeviceTelemetry):
+        def measure_norms(self, norms):
+            time.sleep(0.1)
+            return super().measure_norms(norms)
+
+    monkeypatch.setattr(DeviceRun, "_telemetry", Slow)
+    begun(tmp_path / "it", backend=backend).train()
+    assert timeless(tmp_path / "it") == timeless(uninterrupted[backend])
+
+
+class Broken(DeviceTelemetry):
+    """Fails in its thread, at the third line."""
+
+    n_lines = 0
+
+    def measure_norms(self, norms):
+        self.n_lines += 1
+        if self.n_lines == 3:
+            raise RuntimeError("broken in its thread")
+        return super().measure_norms(norms)
+
+
+class OnAFullDisk(RunFolder):
+    """Has no room for the third line of telemetry."""
+
+    def append(self, name, record):
+        if (name, record["step"]) == ("telemetry", 4):
+            raise RunError("the disk is full")
+        super().append(name, record)
+
+
+@pytest.mark.parametrize("where", ["thread", "disk"])
+def test_telemetry_that_fails_stops_a_run_which_goes_on_to_the_bit(
+    where, uninterrupted, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patched:
+        if where == "thread":
+            patched.setattr(DeviceRun, "_telemetry", Broken)
+        else:
+            patched.setattr(start, "RunFolder", OnAFullDisk)
+        with pytest.raises((RunError, RuntimeError), match=r"broken in|disk is full"):
+            begun(tmp_path / "it").train()
+    assert [line["step"] for line in lines(tmp_path / "it", "telemetry")] == [0, 2]
+    start.resume(tmp_path / "it", threads=1).train()
+    assert timeless(tmp_path / "it") == timeless(uninterrupted[FLOAT])
+
+
+# Sudden death. The command runs in a process of its own, on the emulated device.
+
+ON_THE_EMULATOR = """
+import sys
+sys.path.insert(0, {tests!r})
+import test_device_runs as here
+here.start.load_data_set = here.few_digits
+here.backends.CudaDevice = here.EmulatedDevice
+here.backends.at_a_devices_pace = lambda recipe: recipe
+here.telemetry.MOST_STEPS = 2
+here.recipes.RECIPES["digits"] = here.replace(here.RECIPE, n_steps={n_steps})
+here.cli.app()
+"""
+DEADLINE = 120.0
+
+
+def launch(n_steps, *words):
+    """Start the command."""
+    script = ON_THE_EMULATOR.format(tests=str(Path(__file__).parent), n_steps=n_steps)
+    return subprocess.Popen(
+        [sys.executable, "-c", script, "train", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+    )
+
+
+def wait_until_it_writes(process, log):
+    """Wait until there is another line; return whether the process still runs."""
+    size, end = log.stat().st_size if log.exists() else 0, time.monotonic() + DEADLINE
+    while not log.exists() or log.stat().st_size <= size:
+        if process.poll() is not None:
+            return False
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    return True
+
+
+def run_and_kill(folder, command, n_steps, n_kills, seed):
+    """Kill a run at random moments, and go on with it to its end."""
+    moments = random.Random(seed)
+    process = launch(n_steps, *command, "--run", folder)
+    for _ in range(n_kills):
+        if not wait_until_it_writes(process, folder / "telemetry.jsonl"):
+            break
+        time.sleep(moments.uniform(0, 0.3))
+        number = moments.choice((signal.SIGTERM, signal.SIGKILL))
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=DEADLINE)
+        assert "Traceback" not in said
+        assert process.returncode in {0, -number, 128 + number}, said
+        process = launch(n_steps, "--resume", folder)
+    said, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0, said
+
+
+def check_sudden_death(tmp_path, net, precision, n_steps, n_kills):
+    command = ("digits", "--backend", "cupy", "--precision", precision, "--net", net)
+    folders = tmp_path / "whole", tmp_path / "killed"
+    run_and_kill(folders[0], (*command, "--threads", 1), n_steps, 0, seed=1)
+    run_and_kill(folders[1], (*command, "--threads", 1), n_steps, n_kills, seed=1)
+    whole, killed = map(timeless, folders)
+    assert whole == killed
+    assert whole["log"][-1]["step"] == n_steps
+
+
+def test_a_device_run_killed_at_random_moments_ends_with_the_same_bits(tmp_path):
+    check_sudden_death(tmp_path, "residual", "bf16", 30, n_kills=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("net", recipes.NETS)
+def test_a_device_run_killed_twenty_times_ends_with_the_same_bits(
+    net, precision, tmp_path
+):
+    check_sudden_death(tmp_path, net, precision, 200, n_kills=20)

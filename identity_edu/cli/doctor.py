@@ -59,15 +59,46 @@ def optional_parts() -> list[Part]:
     -------
     list of Part
     """
-    from identity_edu.backend import gpu_status
-
     return [
         *_blas_variables(),
         _package("jupyter-book"),
         _package("nbgrader"),
         _bubblewrap(),
-        Part("GPU", gpu_status()),
+        _gpu(),
     ]
+
+
+def _gpu() -> Part:
+    """Try what training needs: a GPU that is new enough, and a kernel compiled."""
+    from identity_edu.backend import gpu_status
+
+    status = gpu_status()
+    if not status.startswith("ready"):
+        return Part("GPU", status)
+    from identity_edu.device import CudaDevice
+
+    try:
+        device = CudaDevice()
+        _run_a_kernel(device)
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0]
+        return Part(
+            "GPU",
+            f"{status}; cannot train: {reason}",
+            "To train on the GPU, mend what its line names; README.md says what it "
+            "needs. All else that CuPy can do works without.",
+        )
+    return Part("GPU", f"ready: {device.name}; trains with --backend cupy")
+
+
+def _run_a_kernel(device) -> None:
+    import numpy as np
+
+    from identity_edu.allconv.cuda import SQUARE_BLOCKS, sum_squares
+
+    x = device.zeros((1,), np.float32)
+    device.run([sum_squares(x, device.empty((SQUARE_BLOCKS,), np.float32))])
+    device.synchronize()
 
 
 def _python() -> Part:

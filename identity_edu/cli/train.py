@@ -12,7 +12,9 @@ from identity_edu.cli.root import app
 
 NAMES = ("digits", "cifar10", "cifar100")
 NETS = ("residual", "plain", "procrustes")
+BACKENDS, PRECISIONS = ("numpy", "cupy"), ("bf16", "fp32")
 RECIPE = "In place of the recipe's."
+PACE = "Steps; on a GPU, unless given, 8 times the recipe's."
 
 
 @app.command()
@@ -35,7 +37,7 @@ def train(  # noqa: PLR0913, PLR0917 - an option is a parameter
         int | None, typer.Option(min=0, help="Of start, order and shifts; 0.")
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="All cores; the bits depend on it.")
+        int | None, typer.Option(min=1, help="All cores; NumPy's bits depend on it.")
     ] = None,
     steps: Annotated[
         int | None,
@@ -47,13 +49,19 @@ def train(  # noqa: PLR0913, PLR0917 - an option is a parameter
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help=RECIPE)] = None,
     learning_rate: Annotated[float | None, typer.Option(help=RECIPE)] = None,
-    checkpoint_every: Annotated[int | None, typer.Option(min=1, help="Steps.")] = None,
-    telemetry_every: Annotated[int | None, typer.Option(min=1, help="Steps.")] = None,
+    checkpoint_every: Annotated[int | None, typer.Option(min=1, help=PACE)] = None,
+    telemetry_every: Annotated[int | None, typer.Option(min=1, help=PACE)] = None,
     backend: Annotated[
-        str | None, typer.Option(help="numpy | cupy (a GPU); numpy.")
+        str | None,
+        typer.Option(
+            help="numpy | cupy (a GPU: `identity-edu doctor` looks for it); numpy."
+        ),
     ] = None,
     precision: Annotated[
-        str | None, typer.Option(help="bf16 | fp32, on a GPU; bf16.")
+        str | None,
+        typer.Option(
+            help="bf16 | fp32, of activations with --backend cupy; bf16 there."
+        ),
     ] = None,
 ) -> None:
     """Train the all-convolutional residual net; Ctrl-C stops it so that it can go on.
@@ -114,23 +122,37 @@ def _say(text):
         typer.echo(text)
 
 
+def _refuse(text):
+    """Say what is wrong with the command itself, and leave with status 2."""
+    typer.echo(text, err=True)
+    raise typer.Exit(2)
+
+
+def _require_known(option, value, known):
+    if value not in known:
+        _refuse(f"{option} must be one of {', '.join(known)}; got {value!r}.")
+
+
 def _backend(name, precision):
     from identity_edu.train.backends import Backend
 
-    name = "numpy" if name is None else name
+    name = BACKENDS[0] if name is None else name
+    _require_known("--backend", name, BACKENDS)
     usual = "fp32" if name == "numpy" else "bf16"
-    return Backend(name, usual if precision is None else precision)
+    precision = usual if precision is None else precision
+    _require_known("--precision", precision, PRECISIONS)
+    if name == "numpy" and precision != usual:
+        _refuse(f"--precision {precision} needs --backend cupy; NumPy has fp32 alone.")
+    return Backend(name, precision)
 
 
 def _recipe(name, net, backend, changes):
     from identity_edu.train import backends, recipes
 
-    for option, value, known in (("NAME", name, NAMES), ("--net", net, (*NETS, None))):
-        if value not in known:
-            names = ", ".join(filter(None, known))
-            typer.echo(f"{option} must be one of {names}; got {value!r}.", err=True)
-            raise typer.Exit(2)
-    recipe = recipes.with_net(recipes.RECIPES[name], net or NETS[0])
+    net = NETS[0] if net is None else net
+    _require_known("NAME", name, NAMES)
+    _require_known("--net", net, NETS)
+    recipe = recipes.with_net(recipes.RECIPES[name], net)
     if backend.name != "numpy":
         recipe = backends.at_a_devices_pace(recipe)
     return recipes.adapted(recipe, **changes)
@@ -163,7 +185,7 @@ def _resume(folder, *, threads, source):
     job = start.resume(folder, threads=threads, source=source)
     for note in job.notes:
         _say(note)
-    _say(f"{folder} goes on after {job.trainer.n_steps} steps.")
+    _say(f"{folder} goes on after {job.trainer.n_steps} steps, {job.where}.")
     return job
 
 
