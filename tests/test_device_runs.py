@@ -444,6 +444,37 @@ def test_a_device_that_fails_at_once_leaves_a_run_that_can_begin(tmp_path, monke
     assert "this begins at step 0" in again.stdout
 
 
+def test_a_device_that_cannot_be_set_up_is_refused_in_one_line(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("libnvrtc is not found\n  listdir(this):\n  listdir(that):")
+
+    monkeypatch.setattr(EmulatedDevice, "capture", refuse)
+    folder = tmp_path / "it"
+    failed = invoke("train", "digits", "--backend", "cupy", "--run", folder)
+    assert failed.exit_code == 1
+    assert failed.stderr == "libnvrtc is not found\n"
+    assert "Setting up the device. It compiles the kernels" in failed.stdout
+    assert not folder.exists()
+
+
+def test_the_threads_of_the_host_change_no_bit_and_are_not_said_to(
+    uninterrupted, tmp_path
+):
+    begun(tmp_path / "it").folder.unlock()
+    run = start.resume(tmp_path / "it", threads=2)
+    assert not any("threads" in note for note in run.notes)
+    run.train()
+    assert timeless(tmp_path / "it") == timeless(uninterrupted[FLOAT])
+
+
+def test_a_resumed_command_says_what_computes(tmp_path):
+    begun(tmp_path / "it", backend=BRIEF).folder.unlock()
+    done = invoke("train", "--resume", tmp_path / "it")
+    assert done.exit_code == 0, done.stderr
+    assert "goes on after 0 steps, bf16 on emulated device." in done.stdout
+    assert "Setting up the device" in done.stdout
+
+
 def test_a_run_of_a_gpu_goes_on_where_there_is_one_alone(tmp_path, monkeypatch):
     begun(tmp_path / "it").folder.unlock()
     before = (tmp_path / "it" / "run.json").read_bytes()
@@ -582,3 +613,12 @@ def test_a_device_run_killed_twenty_times_ends_with_the_same_bits(
     net, precision, tmp_path
 ):
     check_sudden_death(tmp_path, net, precision, 200, n_kills=20)
+
+
+@pytest.mark.usefixtures("short")
+def test_a_run_on_a_device_has_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for options in ((), ("--backend", "cupy"), ("--backend", "cupy", "--net", "plain")):
+        assert invoke("train", "digits", "--steps", 1, *options).exit_code == 0
+    names = sorted(path.name for path in (tmp_path / "runs").iterdir())
+    assert names == ["digits-0", "digits-cupy-0", "digits-plain-cupy-0"]

@@ -28,7 +28,7 @@ def train(  # noqa: PLR0913, PLR0917 - an option is a parameter
     ] = None,
     run: Annotated[
         Path | None,
-        typer.Option(help="Folder to write to; runs/NAME-SEED, or runs/NAME-NET-SEED."),
+        typer.Option(help="Folder to write to; runs/NAME[-NET][-cupy]-SEED."),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder of the official CIFAR files.")
@@ -162,8 +162,10 @@ def _begin(recipe, net, folder, *, seed, **options):
     from identity_edu.train import start
 
     if folder is None:
-        kind = "" if net in {None, NETS[0]} else f"-{net}"
-        folder = Path("runs") / f"{recipe.name}{kind}-{seed}"
+        usual = (None, NETS[0], BACKENDS[0])
+        unusual = [k for k in (net, options["backend"].name) if k not in usual]
+        folder = Path("runs") / "-".join((recipe.name, *unusual, str(seed)))
+    _say_what_takes_long(options["backend"].to_plain())
     job = start.begin(folder, recipe, seed=seed, **options)
     drops = " and ".join(map(str, recipe.drops))
     _say(
@@ -182,11 +184,20 @@ def _resume(folder, *, threads, source):
     if result is not None:
         _say_result(folder, result)
         return None
+    _say_what_takes_long(RunFolder(folder).settings().get("backend"))
     job = start.resume(folder, threads=threads, source=source)
     for note in job.notes:
         _say(note)
     _say(f"{folder} goes on after {job.trainer.n_steps} steps, {job.where}.")
     return job
+
+
+def _say_what_takes_long(backend):
+    """Announce the silence before the first step of a run that is not NumPy's."""
+    from identity_edu.train.backends import Backend
+
+    if backend not in (None, Backend().to_plain()):
+        _say("Setting up the device. It compiles the kernels; CuPy keeps them.")
 
 
 def _finish(job):

@@ -163,8 +163,8 @@ def at_a_devices_pace(recipe):
 
 @contextmanager
 def _device_errors():
-    """Pass on what a device has to say as what a run needs."""
+    """Pass on what a device has to say, its first line, as what a run needs."""
     try:
         yield
     except RuntimeError as error:
-        raise RunError(str(error)) from error
+        raise RunError(str(error).partition("\n")[0]) from error

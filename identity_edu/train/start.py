@@ -108,6 +108,8 @@ def resume(path, *, threads=None, source=None):
     seed = settings["seed"]
     run = backend.run(folder, recipe, examples, seed=seed, threads=threads)
     entry = _entry(run.n_saved, threads, backend.environment(run))
+    if backend.name != "numpy":
+        more = []  # no number of a device's run depends on the host's threads
     run.notes = notes + more + differences(before["environment"], entry["environment"])
     if record is not None:
         run.restore(arrays, record)
