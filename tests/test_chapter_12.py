@@ -51,13 +51,13 @@ def test_scattered_outputs_need_no_less_than_their_rows_and_columns(rng):
 def test_the_kernel_asks_for_what_its_tiles_must_fetch(c_out):
     """Whole tiles of rows, one of columns; copied zeros beyond the border included."""
     device = EmulatedDevice()
-    shape = cuda.Shape(4, 8, 8, 8, c_out)
+    shape = cuda.Shape(4, 8, 8, 32, c_out)
     x, W, y = (
         device.zeros(size, BF16) for size in (shape.input, shape.kernel, shape.output)
     )
     device.run([cuda.forward(shape, x, W, y)])
     (count,) = device.counts
-    product = Product(4 * 8 * 8, c_out, 96)  # depth 9 * 8, filled up to TILE_K
+    product = Product(4 * 8 * 8, c_out, 9 * 32)  # channels fill a slab of TILE_K
     asked = count.copied_bytes + count.zero_bytes
     assert asked == product.tiled_bytes(*tile_sizes(c_out))
     assert 2048 * 2 * count.multiply_adds == product.flops

@@ -89,6 +89,30 @@ def product_clocks(size, tile, chip):
             r"last round",
         ),
         WrongAnswer(
+            "shares-the-rates-out",
+            """
+def product_clocks(size, tile, chip):
+    (M, N, K), (tile_m, tile_n) = size, tile
+    n_rounds = -(-(-(-M // tile_m) * -(-N // tile_n)) // chip[0])
+    computing = 2 * tile_m * tile_n * K / chip[1]
+    copying = 2 * (tile_m + tile_n) * K / chip[2]
+    return n_rounds * max(computing, copying) / chip[0]
+""",
+            r"each multiprocessor has",
+        ),
+        WrongAnswer(
+            "counts-the-results-too",
+            """
+def product_clocks(size, tile, chip):
+    (M, N, K), (tile_m, tile_n) = size, tile
+    n_rounds = -(-(-(-M // tile_m) * -(-N // tile_n)) // chip[0])
+    computing = 2 * tile_m * tile_n * K / chip[1]
+    copying = 2 * ((tile_m + tile_n) * K + tile_m * tile_n) / chip[2]
+    return n_rounds * max(computing, copying)
+""",
+            r"numbers of the factors count",
+        ),
+        WrongAnswer(
             "one-round-too-many",
             """
 def product_clocks(size, tile, chip):
@@ -494,6 +518,22 @@ def resting_weight(start, target, rate, bits):
     return w
 """,
             r"this is the target",
+        ),
+        WrongAnswer(
+            "rounds-on-the-way",
+            """
+def resting_weight(start, target, rate, bits):
+    def short(x):
+        fraction, exponent = np.frexp(x)
+        return float(np.ldexp(np.rint(fraction * 2.0**bits), exponent - bits))
+
+    w, before = start, None
+    while w != before:
+        before = w
+        w = short(w - short(rate * short(w - target)))
+    return w
+""",
+            r"on the way",
         ),
         WrongAnswer(
             "twenty-steps",
