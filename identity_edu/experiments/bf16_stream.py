@@ -65,7 +65,9 @@ def in_bf16(net):
     blocks = []
     for block in net.blocks[:-1]:
         branch = [part for layer in block.branch for part in _rounded(layer)]
-        blocks += [Block(tuple(branch), block.skip), Block((ROUNDING,), skip=None)]
+        # A skip that is computed is stored before the branch is added to it.
+        skip = block.skip and (*block.skip, ROUNDING)
+        blocks += [Block(tuple(branch), skip), Block((ROUNDING,), skip=None)]
     return Net((*blocks, net.blocks[-1]), net.params)
 
 
@@ -84,9 +86,8 @@ def stream(architecture, start):
         By block: ``"branch"``, length of the branch relative to its input;
         ``"changed"``, the fraction of entries that it changes, and ``"changed_stem"``,
         of those in the channels that the stem fills; ``"lost"``, the part of the branch
-        that rounding takes, relative to its length. At blocks that change the shape,
-        the skip's average is rounded as well. And ``"gradient_error"``, the relative
-        error of every kernel's gradient.
+        that rounding takes, relative to its length. And ``"gradient_error"``, the
+        relative error of every kernel's gradient.
     """
     rng = np.random.default_rng(SEEDS[0])
     net, x = allconv.init_net(rng, architecture, init=start), _pictures()
@@ -97,10 +98,9 @@ def stream(architecture, start):
     found = {"branch": [], "changed": [], "changed_stem": [], "lost": []}
     for i in range(1, len(net.blocks) - 1):
         h, exact, after = states[2 * i : 2 * i + 3]
-        skipped = allconv.shortcut(
-            h, stride=h.shape[1] // exact.shape[1], channels=exact.shape[3]
-        )
-        branch, changed = exact - skipped, after != rounded_to_bf16(skipped)
+        stride, channels = h.shape[1] // exact.shape[1], exact.shape[3]
+        skipped = rounded_to_bf16(allconv.shortcut(h, stride=stride, channels=channels))
+        branch, changed = exact - skipped, after != skipped
         first = (exact.shape[3] - architecture.stem) // 2  # the shortcut centres them
         stem = changed[..., first : first + architecture.stem]
         norm = np.linalg.norm(branch)
