@@ -41,7 +41,7 @@ def ladder_rows(device, shape, effort):
     """
     turns, rows, results = Turns(device, shape, effort), [], []
     cost = conv.forward(shape, *turns.sets[0][:3])
-    for step, make in enumerate(_ladder(shape), start=1):
+    for step, make in enumerate(ladder(shape), start=1):
         times, y = turns.time(make)
         rows.append(
             {
@@ -100,8 +100,19 @@ def epilogue_rows(device, shape, effort):
     return rows
 
 
-def _ladder(shape):
-    """Return the four programs, as functions of x, W, y and what none of them adds."""
+def ladder(shape):
+    """Return the four programs, as functions of x, W, y and what none of them adds.
+
+    Parameters
+    ----------
+    shape : identity_edu.conv.cuda.Shape
+        3 x 3, of stride 1.
+
+    Returns
+    -------
+    tuple of callable
+        Each returns a list of launches.
+    """
     return (
         lambda x, W, y, _: [_naive_forward(shape, x, W, y)],
         lambda x, W, y, _: [_plain_forward(shape, x, W, y)],

@@ -4,13 +4,16 @@ Without one nothing is measured and nothing is written. That is no failure of `m
 bench`, so the exit status is 0; with ``--require`` it is 1.
 """
 
+import hashlib
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import identity_edu
 from identity_edu.device import CudaDevice
+from identity_edu.launch import cuda_source
 
 REQUIRE = "--require"
 TESTS = Path(__file__).resolve().parents[1] / "tests"  # checks that hold on any device
@@ -46,7 +49,22 @@ def facts(device):
     -------
     dict of str to str
     """
-    return {"device": device.name, "driver": _driver()}
+    found = {"device": device.name, "driver": _driver()}
+    return found | {"kernels_digest": kernels_digest()}
+
+
+def kernels_digest():
+    """Hash all CUDA sources, comments left out: by it a result knows its kernels.
+
+    Returns
+    -------
+    str
+    """
+    paths = sorted(Path(identity_edu.__file__).parent.rglob("*.cu"))
+    lines = "\n".join(map(cuda_source, paths)).splitlines()
+    code = (line.partition("//")[0].strip() for line in lines)
+    digest = hashlib.sha256("\n".join(filter(None, code)).encode())
+    return f"sha256:{digest.hexdigest()}"
 
 
 def _driver():

@@ -16,8 +16,9 @@ import numpy as np
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path.insert(0, str(TESTS))
 
+import gpu_programs  # noqa: E402
 from emulator import EmulatedDevice, compiler, nvrtc  # noqa: E402
-from gpu_programs import _ladder as ladder_of  # noqa: E402
+from gpu_setup import kernels_digest  # noqa: E402
 
 from identity_edu import allconv  # noqa: E402
 from identity_edu.allconv.device_step import DeviceStep, load_examples  # noqa: E402
@@ -42,11 +43,12 @@ def main():
     options = {"command": COMMAND, "script": __file__, "sources": sources}
     rows = [counted(step, launch) for step, launch in enumerate(ladder(), start=1)]
     layer = {"batch": BATCH, "channels": SHAPE.c_in, "size": SHAPE.height}
-    write_result(
-        "benchmark_gpu_counts", layer | {"rows": rows}, seeds=[SEED], **options
-    )
+    known = {"kernels_digest": kernels_digest()}
+    values = known | layer | {"rows": rows}
+    write_result("benchmark_gpu_counts", values, seeds=[SEED], **options)
     kernels = compiled()
-    write_result("benchmark_gpu_compiled", {"kernels": kernels}, seeds=[], **options)
+    values = known | {"kernels": kernels}
+    write_result("benchmark_gpu_compiled", values, seeds=[], **options)
     for row in rows + kernels:
         print(row)
 
@@ -67,7 +69,7 @@ def ladder():
     y = device.empty(SHAPE.output, BF16)
     tile = conv.tile_sizes(SHAPE.c_out)
     tiles = (1, 1), (launches.PLAIN_TILE,) * 2, tile, tile
-    made = [make(x, W, y, None)[0] for make in ladder_of(SHAPE)]
+    made = [make(x, W, y, None)[0] for make in gpu_programs.ladder(SHAPE)]
     return [(device, *pair) for pair in zip(made, tiles, strict=True)]
 
 

@@ -21,6 +21,7 @@ from identity_edu.allconv.device_step import DeviceStep, load_examples
 from identity_edu.backend import gpu_status
 from identity_edu.conv.cuda import Shape
 from identity_edu.conv.roofline import Chip
+from identity_edu.experiments.results import FOLDER
 from identity_edu.launch import cuda_source
 from identity_edu.train import recipes
 
@@ -340,3 +341,14 @@ def test_a_part_that_fails_or_does_not_end_is_told(load):
     assert run([sys.executable, "-c", "exit(3)"], 60.0) == "failed with status 3"
     waits = "import signal; signal.pause()"
     assert run([sys.executable, "-c", waits], 0.1) == "not done after 0 s"
+
+
+def test_results_are_of_the_kernels_as_they_are(load):
+    digest = load("gpu_setup").kernels_digest()
+    paths = sorted(FOLDER.glob("benchmark_gpu_*.json"))
+    assert {"benchmark_gpu_counts.json", "benchmark_gpu_compiled.json"} <= {
+        path.name for path in paths
+    }
+    for path in paths:
+        record = json.loads(path.read_text())
+        assert record["values"]["kernels_digest"] == digest, record["command"]

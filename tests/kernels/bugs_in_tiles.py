@@ -13,7 +13,7 @@ FORWARD = [
         "kept(offset(first_row + lane % 16, s * MMA_K / CHUNK + lane / 16))",
         "(first_row + lane % 16) * 64 + (s * 2 + lane / 16) * 16",
     ),
-    in_tiles("no barrier", "__syncthreads();  // everybody's", "// everybody's"),
+    in_tiles("no barrier", "__syncthreads();  // all have", "// all have"),
     in_tiles("no wait", "wait_copies<STAGES - 2>", "wait_copies<STAGES - 1>"),
     in_tiles(
         "other turns on one side",

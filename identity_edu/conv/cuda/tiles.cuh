@@ -195,7 +195,7 @@ __device__ __forceinline__ void multiply(Sums<TILE_N> &c, int n_steps, Copy copy
   }
   for (int step = 0; step < n_steps; ++step) {
     wait_copies<STAGES - 2>();  // this thread's part of the pair has arrived
-    __syncthreads();  // everybody's has; nobody reads the pair before it any more
+    __syncthreads();  // all have theirs; nobody still reads the pair before
     const int next = step + STAGES - 1;
     unsigned char *free_stage = shared + next % STAGES * STAGE_BYTES;
     if (next < n_steps) copy(free_stage, free_stage + A::BYTES);
