@@ -3,6 +3,7 @@
 import functools
 import os
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -24,6 +25,24 @@ def _gradebooks_ask_for_their_version_once():
     """Start `alembic` once, not for every gradebook that a test makes."""
     if api := sys.modules.get("nbgrader.api"):
         api.get_alembic_version = functools.cache(api.get_alembic_version)
+
+
+MANY = 2000  # tests: such a run takes minutes, and does not end while this is at work
+
+
+def pytest_collection_finish(session):
+    """Compile the kernels on another core, while tests run that need none of them."""
+    from emulator import compiler
+
+    if compiler() is not None and len(session.items) > MANY:
+        threading.Thread(target=_compile_kernels, daemon=True).start()
+
+
+def _compile_kernels():
+    from emulator.build import libraries
+    from kernels.catalogue import all_launches
+
+    libraries(list(dict.fromkeys(launch.kernel for launch in all_launches())))
 
 
 @pytest.fixture

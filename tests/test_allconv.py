@@ -327,7 +327,13 @@ def test_the_fast_runner_computes_the_same_net(rng, name, n_threads):
         np.testing.assert_allclose(state, right, atol=1e-5 * np.abs(right).max())
 
 
-@pytest.mark.parametrize("init", allconv.INITS)
+@pytest.mark.parametrize(
+    "init",
+    [
+        pytest.param(init, marks=[] if init == "near_identity" else pytest.mark.slow)
+        for init in allconv.INITS
+    ],
+)
 def test_the_whole_cifar_nets_gradient_is_accurate_in_float32(rng, init):
     make = partial(allconv.init_net, architecture=allconv.CIFAR10, init=init)
     exact = make(np.random.default_rng(3), dtype=np.float64)

@@ -7,14 +7,12 @@ from itertools import product
 import numpy as np
 import pytest
 from emulator import nvrtc
-from kernels.blueprint import outline
-from kernels.cases import KERNELS, PLAIN
-from kernels.nets import NETS, outlined
+from kernels.cases import KERNELS
+from kernels.catalogue import all_launches
 
 from identity_edu.conv import cuda
-from identity_edu.conv.cuda import Shape, launches
-from identity_edu.launch import BF16, Launch, cuda_source
-from identity_edu.launch import Kernel as Named
+from identity_edu.conv.cuda import launches
+from identity_edu.launch import cuda_source
 
 TARGETS = ["sm_80", "sm_90a"]
 FLOAT = np.dtype(np.float32)
@@ -29,39 +27,6 @@ TAKEN_BYTES = 1024  # of shared memory, by each block
 needs_nvrtc = pytest.mark.skipif(
     nvrtc.library() is None, reason="needs NVRTC: the package nvidia-cuda-nvrtc"
 )
-
-
-def convolutions(shape, dtype, out):
-    """List the launches of the three kernels of a convolution."""
-    sizes = (shape.input, shape.kernel, shape.output)
-    x, W, y = (outline(size, dtype) for size in sizes)
-    parts = outline((launches.n_parts(shape, dtype), *shape.kernel), FLOAT)
-    return [
-        cuda.forward(shape, x, W, outline(shape.output, out)),
-        cuda.input_gradient(shape, y, W, outline(shape.input, out)),
-        cuda.weight_gradient(shape, x, y, parts),
-    ]
-
-
-def all_launches():
-    """List launches of every kernel that a step, a benchmark or a chapter can name."""
-    found = []
-    for c, out in product((8, 64, 72, 256), (BF16, FLOAT)):
-        found += convolutions(Shape(128, 32, 32, c, c), BF16, out)
-    for shape, dtype in product(PLAIN, (BF16, FLOAT)):
-        found += convolutions(shape, dtype, dtype)
-    for table, dtype, levels in product(
-        NETS.values(), (BF16, FLOAT), (np.uint8, FLOAT)
-    ):
-        step = outlined(table, 128, dtype, levels)
-        found += [*step.launches, *step.observed]
-    ladder = cuda.FOLDER / "ladder.cu"
-    for tile_n in (64, 128):
-        tile_m, _ = launches.tile_sizes(tile_n)
-        shared_bytes = BF16.itemsize * launches.TILE_K * (tile_m + tile_n)
-        kernel = Named(ladder, f"tensor_forward<{tile_n}>")
-        found.append(Launch(kernel, (1, 1, 1), launches.THREADS, (), shared_bytes))
-    return [*found, Launch(Named(ladder, "naive_forward"), (1, 1, 1), 256, ())]
 
 
 LAUNCHES = {launch.kernel: launch for launch in all_launches()}

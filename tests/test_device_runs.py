@@ -602,6 +602,7 @@ def check_sudden_death(tmp_path, net, precision, n_steps, n_kills):
     assert whole["log"][-1]["step"] == n_steps
 
 
+@pytest.mark.slow
 def test_a_device_run_killed_at_random_moments_ends_with_the_same_bits(tmp_path):
     check_sudden_death(tmp_path, "residual", "bf16", 30, n_kills=2)
 

@@ -98,7 +98,10 @@ def test_subsets_that_name_no_points_are_refused(rng):
 # The whole net
 
 
-@pytest.mark.parametrize("width", [64, 92, 128])
+@pytest.mark.parametrize(
+    "width",
+    [64, *(pytest.param(width, marks=pytest.mark.slow) for width in (92, 128))],
+)
 def test_ten_thousand_random_labels_are_memorised_exactly(width):
     rng = np.random.default_rng(10)
     X, labels = sample(rng, 10_000, 128)

@@ -82,6 +82,7 @@ def test_every_honest_submission_scores_as_with_stock_nbgrader(name, oracle):
     assert our_scores(name, honest(name)) == stock.points(oracle[name].result())
 
 
+@pytest.mark.slow
 def test_a_submission_with_mistakes_scores_as_with_stock_nbgrader(tmp_path):
     submissions = {"ann": combined(NAMES[0], 10)}  # of some blanks the last mistake
     rows = stock.grade(tmp_path, path_of("solutions", NAMES[0]), submissions)

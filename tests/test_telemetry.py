@@ -170,6 +170,7 @@ def worst_error(every, n_steps, checked, seed=0):
     return max(errors)
 
 
+@pytest.mark.slow
 def test_along_training_the_estimate_stays_within_one_per_cent():
     error = worst_error(50, 400, checked=(0, 50, 100, 150, 200, 300, 400))
     assert error[0] < 0.01, error

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def _path(*parts):
 def _compile(path, arguments):
     """Run the compiler; its library appears under `path` when it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(f"{path}.{os.getpid()}")
+    unfinished = Path(f"{path}.{os.getpid()}.{threading.get_ident()}")
     command = [compiler(), *arguments, "-o", str(unfinished)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
