@@ -5,15 +5,23 @@ from itertools import product
 
 import numpy as np
 import pytest
-from kernels.blueprint import outline
 from kernels.cases import PLAIN, TENSOR
 from kernels.nets import NETS, outlined
 
 from identity_edu.allconv import CIFAR10, CIFAR100
 from identity_edu.conv import cuda
 from identity_edu.conv.cuda import Shape, launches
-from identity_edu.launch import BF16, NULL, Kernel, Launch, by_source, cuda_source
+from identity_edu.launch import (
+    BF16,
+    NULL,
+    Kernel,
+    Launch,
+    PaperDevice,
+    by_source,
+    cuda_source,
+)
 
+outline = PaperDevice().empty  # of a shape and a dtype, and no numbers
 FLOAT = np.dtype(np.float32)
 TYPES = [BF16, FLOAT]
 LARGE = [

@@ -6,8 +6,7 @@ import numpy as np
 
 from identity_edu.conv import cuda
 from identity_edu.conv.cuda import Shape, launches
-from identity_edu.launch import BF16, Kernel, Launch
-from kernels.blueprint import outline
+from identity_edu.launch import BF16, Kernel, Launch, PaperArray
 from kernels.cases import PLAIN
 from kernels.nets import NETS, outlined
 
@@ -17,11 +16,11 @@ FLOAT = np.dtype(np.float32)
 def convolutions(shape, dtype, out):
     """List the launches of the three kernels of a convolution."""
     sizes = (shape.input, shape.kernel, shape.output)
-    x, W, y = (outline(size, dtype) for size in sizes)
-    parts = outline((launches.n_parts(shape, dtype), *shape.kernel), FLOAT)
+    x, W, y = (PaperArray(size, dtype) for size in sizes)
+    parts = PaperArray((launches.n_parts(shape, dtype), *shape.kernel), FLOAT)
     return [
-        cuda.forward(shape, x, W, outline(shape.output, out)),
-        cuda.input_gradient(shape, y, W, outline(shape.input, out)),
+        cuda.forward(shape, x, W, PaperArray(shape.output, out)),
+        cuda.input_gradient(shape, y, W, PaperArray(shape.input, out)),
         cuda.weight_gradient(shape, x, y, parts),
     ]
 

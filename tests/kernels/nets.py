@@ -7,7 +7,7 @@ import numpy as np
 
 from identity_edu.allconv import Architecture, Stage
 from identity_edu.allconv.device_step import DeviceStep, load_examples
-from kernels.blueprint import Blueprint
+from identity_edu.launch import PaperDevice
 
 SMALL = Architecture(image=(7, 5, 3), stages=(Stage(1, 16), Stage(2, 24, 2)), stem=8)
 NETS = {
@@ -33,7 +33,7 @@ def drawn(rng, architecture, n):
 
 def outlined(architecture, batch_size, dtype, levels=np.uint8):
     """Return a step without memory, whose launches can be listed and counted."""
-    device = Blueprint()
+    device = PaperDevice()
     channels = architecture.stages[-1].channels
     readout = np.zeros((architecture.n_classes, channels), np.float32)
     images = np.zeros((1, *architecture.image), levels)
