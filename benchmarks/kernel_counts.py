@@ -16,17 +16,17 @@ import numpy as np
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path.insert(0, str(TESTS))
 
-import gpu_programs  # noqa: E402
-from emulator import EmulatedDevice, compiler, nvrtc  # noqa: E402
-from gpu_setup import kernels_digest  # noqa: E402
+import gpu_programs
+from emulator import EmulatedDevice, compiler, nvrtc
+from gpu_setup import kernels_digest
 
-from identity_edu import allconv  # noqa: E402
-from identity_edu.allconv.device_step import DeviceStep, load_examples  # noqa: E402
-from identity_edu.bf16 import to_bf16_bits  # noqa: E402
-from identity_edu.conv import cuda as conv  # noqa: E402
-from identity_edu.conv.cuda import launches  # noqa: E402
-from identity_edu.experiments.results import sources_hash, write_result  # noqa: E402
-from identity_edu.launch import BF16, PaperDevice, by_source, cuda_source  # noqa: E402
+from identity_edu import allconv
+from identity_edu.allconv.device_step import DeviceStep, load_examples
+from identity_edu.bf16 import to_bf16_bits
+from identity_edu.conv import cuda as conv
+from identity_edu.conv.cuda import launches
+from identity_edu.experiments.results import sources_hash, write_result
+from identity_edu.launch import BF16, PaperDevice, by_source, cuda_source
 
 SEED, BATCH = 0, 4
 SHAPE = conv.Shape(BATCH, 8, 8, 256, 256)
